@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The one place that says how strict the compiler is: every target gets these.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The shim is Embedded Swift: no runtime, no allocator of its own, one module (ADR 0005).
+let embedded: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableExperimentalFeature("Embedded"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-wmo", "-parse-as-library", "-Osize"]),
+]
+
+/// A library target of this package under `Sources/<name>`.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The test target that belongs to a library or to an aspect of the whole.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+
+let package = Package(
+    name: "era",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "era", targets: ["era"]),
+        .executable(name: "era-shim", targets: ["era-shim"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // System libraries, and C where Swift cannot.
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "CShim"),
+
+        // The pure part.
+        library("ERACore"),
+        library("ERAManifest", ["ERACore", "CLibYAML"]),
+        library("ERAContracts", ["ERACore"]),
+
+        // Adapters: each sees the contracts, none sees another.
+        library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
+        library("ERAArtifact", ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, crypto]),
+        library("ERAHealth", ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore]),
+        library("ERARuntime", ["ERACore", "ERAContracts", "CLinux", logging]),
+        library("ERAStore", ["ERACore", "ERAContracts", grdb]),
+
+        // The shell, the API on both sides, the command.
+        library("ERAEngine", ["ERACore", "ERAContracts", "ERAManifest", crypto, logging, metrics, lifecycle]),
+        library("ERAAPI", ["ERACore", "ERAContracts", "ERAManifest"]),
+        library("ERAServer", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "CLinux", hummingbird, logging, lifecycle]),
+        library("ERAClient", ["ERACore", "ERAManifest", "ERAAPI", httpClient, nioCore]),
+        library("ERATestKit", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"]),
+        .executableTarget(
+            name: "era",
+            dependencies: [
+                "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth", "ERARuntime",
+                "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging, lifecycle,
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "era-shim", dependencies: ["CShim"], swiftSettings: embedded),
+
+        // Tests: one folder a target, then what concerns the whole.
+        tests("ERACoreTests", ["ERACore", "ERATestKit"]),
+        tests("ERAManifestTests", ["ERACore", "ERAManifest"]),
+        tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
+        tests("ERAArtifactTests", ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]),
+        tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", hummingbird]),
+        tests("ERARuntimeTests", ["ERACore", "ERAContracts", "ERARuntime", "CLinux", "era-shim"]),
+        tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
+        tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),
+        tests("ERAAPITests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"]),
+        tests("ERAServerTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", "ERATestKit"]),
+        tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
+        tests("IntegrationTests", ["ERACore", "CLinux", "era", "era-shim"]),
+        tests("TidyTests"),
+    ]
+)

@@ -1,0 +1,66 @@
+public import ERACore
+
+/// Brings artifacts into the content store, verified, and keeps those that are pinned.
+public protocol ArtifactFetcher: Sendable {
+    /// Makes sure that the artifact is in the content store and is what the spec says.
+    ///
+    /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller
+    /// cancels the download; what has arrived is kept for a resume.
+    /// - Parameter progress: Called with the bytes received so far, at most ten times a second.
+    /// - Throws: ``Failure``, transient or permanent.
+    func fetch(
+        _ artifact: ArtifactSpec,
+        progress: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> StoredArtifact
+
+    /// Keeps exactly these digests whatever happens; everything else may be collected.
+    ///
+    /// Called with the union over all records, after each change of it.
+    func pin(_ digests: Set<Digest>) async throws
+
+    /// Removes what is neither pinned nor younger than an hour, and what an aborted download left.
+    ///
+    /// - Returns: The bytes that were freed.
+    @discardableResult
+    func collect() async throws -> ByteCount
+}
+
+/// How far a download has come.
+public struct FetchProgress: Hashable, Sendable, Codable {
+    public var received: ByteCount
+    /// Nil when the other side did not say.
+    public var total: ByteCount?
+
+    public init(received: ByteCount, total: ByteCount?) {
+        self.received = received
+        self.total = total
+    }
+}
+
+/// An artifact in the content store.
+public struct StoredArtifact: Hashable, Sendable, Codable {
+    /// Always sha256: the name of the blob in the store.
+    public var digest: Digest
+    public var size: ByteCount
+    /// Absolute path of the blob; it is never written again.
+    public var path: String
+    /// The last component of the URL's path.
+    public var name: String
+
+    public init(digest: Digest, size: ByteCount, path: String, name: String) {
+        self.digest = digest
+        self.size = size
+        self.path = path
+        self.name = name
+    }
+}
+
+/// Unpacks a verified archive, defending the host against what is inside.
+public protocol ArtifactUnpacker: Sendable {
+    /// Makes `directory` hold the archive's content, or the file itself under `name` for `raw`.
+    ///
+    /// Works in a staging directory beside it and renames: afterwards it is whole, or not there.
+    /// A directory that is there already is left alone.
+    /// - Throws: ``Failure``: permanent `UnsafeArchive`, or the file system's error.
+    func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String) async throws
+}

@@ -1,0 +1,1 @@
+@_cdecl("era_shim_main") public func main() -> Int32 { 0 }

@@ -1,0 +1,2 @@
+import ArgumentParser
+@main struct Era: AsyncParsableCommand { func run() async throws {} }
