@@ -71,22 +71,33 @@ let package = Package(
 
         // Adapters: each sees the contracts, none sees another.
         library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
-        library("ERAArtifact", ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, crypto]),
+        library(
+            "ERAArtifact",
+            ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, crypto]
+        ),
         library("ERAHealth", ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore]),
         library("ERARuntime", ["ERACore", "ERAContracts", "CLinux", logging]),
         library("ERAStore", ["ERACore", "ERAContracts", grdb]),
 
         // The shell, the API on both sides, the command.
-        library("ERAEngine", ["ERACore", "ERAContracts", "ERAManifest", crypto, logging, metrics, lifecycle]),
+        library(
+            "ERAEngine",
+            ["ERACore", "ERAContracts", "ERAManifest", crypto, logging, metrics, lifecycle]
+        ),
         library("ERAAPI", ["ERACore", "ERAContracts", "ERAManifest"]),
-        library("ERAServer", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "CLinux", hummingbird, logging, lifecycle]),
+        library(
+            "ERAServer",
+            ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "CLinux", hummingbird, logging, lifecycle]
+        ),
         library("ERAClient", ["ERACore", "ERAManifest", "ERAAPI", httpClient, nioCore]),
         library("ERATestKit", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"]),
         .executableTarget(
             name: "era",
             dependencies: [
-                "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth", "ERARuntime",
-                "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging, lifecycle,
+                "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
+                "ERARuntime",
+                "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging,
+                lifecycle,
             ],
             swiftSettings: strict
         ),
@@ -96,13 +107,19 @@ let package = Package(
         tests("ERACoreTests", ["ERACore", "ERATestKit"]),
         tests("ERAManifestTests", ["ERACore", "ERAManifest"]),
         tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
-        tests("ERAArtifactTests", ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]),
+        tests(
+            "ERAArtifactTests",
+            ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]
+        ),
         tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", hummingbird]),
         tests("ERARuntimeTests", ["ERACore", "ERAContracts", "ERARuntime", "CLinux", "era-shim"]),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
         tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),
         tests("ERAAPITests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"]),
-        tests("ERAServerTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", "ERATestKit"]),
+        tests(
+            "ERAServerTests",
+            ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", "ERATestKit"]
+        ),
         tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
         tests("IntegrationTests", ["ERACore", "CLinux", "era", "era-shim"]),
         tests("TidyTests"),

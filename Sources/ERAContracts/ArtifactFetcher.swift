@@ -62,5 +62,6 @@ public protocol ArtifactUnpacker: Sendable {
     /// Works in a staging directory beside it and renames: afterwards it is whole, or not there.
     /// A directory that is there already is left alone.
     /// - Throws: ``Failure``: permanent `UnsafeArchive`, or the file system's error.
-    func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String) async throws
+    func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String)
+        async throws
 }

@@ -10,7 +10,13 @@ public protocol HealthProber: Sendable {
 public struct ProbeRequest: Equatable, Sendable {
     public enum Target: Equatable, Sendable {
         /// GET; 200 to 399 is success. Redirects are followed only on the same host, as Kubernetes does.
-        case http(scheme: ProbeSpec.HTTPGet.Scheme, host: String, port: Int, path: String, headers: [ProbeSpec.HTTPHeader])
+        case http(
+            scheme: ProbeSpec.HTTPGet.Scheme,
+            host: String,
+            port: Int,
+            path: String,
+            headers: [ProbeSpec.HTTPHeader]
+        )
         case tcp(host: String, port: Int)
         /// Exit code 0 is success. Runs in the instance's directory with its environment and user.
         case exec(command: [String], environment: ProbeEnvironment)

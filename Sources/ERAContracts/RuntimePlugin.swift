@@ -120,7 +120,13 @@ public struct PreparedInstance: Equatable, Sendable {
             public init(sizeLimit: ByteCount?) { self.sizeLimit = sizeLimit }
         }
 
-        public init(name: PartName, hostPath: String, mountPath: String, isReadOnly: Bool, tmpfs: Tmpfs? = nil) {
+        public init(
+            name: PartName,
+            hostPath: String,
+            mountPath: String,
+            isReadOnly: Bool,
+            tmpfs: Tmpfs? = nil
+        ) {
             self.name = name
             self.hostPath = hostPath
             self.mountPath = mountPath
@@ -167,7 +173,9 @@ public struct PreparedInstance: Equatable, Sendable {
 }
 
 /// A text that must not reach logs, the database, the API or an argument list; it prints itself as `***`.
-public struct SecretText: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+public struct SecretText: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
     /// The text itself; each use is a place to review.
     public let revealed: String
     public init(_ revealed: String) { self.revealed = revealed }

@@ -6,7 +6,8 @@ public protocol Workspace: Sendable {
     ///
     /// Idempotent: a second call finds what the first made and refreshes secrets.
     /// - Throws: ``Failure``: `SecretMissing`, `UserMissing`, `NoSpace`, `FileSystemError`, …
-    func prepare(_ id: InstanceID, _ spec: DeploymentSpec, artifact: StoredArtifact?) async throws -> PreparedInstance
+    func prepare(_ id: InstanceID, _ spec: DeploymentSpec, artifact: StoredArtifact?) async throws
+        -> PreparedInstance
 
     /// Whether each port of the spec that ERA does not hold itself can be bound now.
     ///

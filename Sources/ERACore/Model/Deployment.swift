@@ -142,7 +142,11 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     /// An object; its fields are the plugin's, checked against its JSON Schema.
     public var config: JSONValue
 
-    public init(plugin: PluginName, pluginVersion: VersionRequirement? = nil, config: JSONValue = .object([:])) {
+    public init(
+        plugin: PluginName,
+        pluginVersion: VersionRequirement? = nil,
+        config: JSONValue = .object([:])
+    ) {
         self.plugin = plugin
         self.pluginVersion = pluginVersion
         self.config = config
@@ -191,7 +195,10 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
     /// - Throws: ``InvalidValue`` for another scheme, an empty host or path, white space, control characters,
     ///   or a user name in the URL (credentials belong into a secret).
     public init(_ text: some StringProtocol) throws(InvalidValue) {
-        let invalid = InvalidValue(String(text), expected: "a URL of the form https://…, http://…, file:///… or oci://…")
+        let invalid = InvalidValue(
+            String(text),
+            expected: "a URL of the form https://…, http://…, file:///… or oci://…"
+        )
         guard let scheme = Scheme.allCases.first(where: { text.hasPrefix($0.rawValue + "://") }),
             text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { throw invalid }
@@ -203,7 +210,10 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
         case .https, .http, .oci:
             guard !authority.isEmpty else { throw invalid }
             guard scheme == .oci || !authority.contains("@") else {
-                throw InvalidValue(String(text), expected: "a URL without user name and password; name a secret in pullSecret")
+                throw InvalidValue(
+                    String(text),
+                    expected: "a URL without user name and password; name a secret in pullSecret"
+                )
             }
         }
         self.scheme = scheme
@@ -498,7 +508,11 @@ public struct UpdateSpec: Hashable, Sendable, Codable {
     /// How long a new version is watched after it became Running: a crash or lost health then rolls it back.
     public var bakeSeconds: Int
 
-    public init(strategy: Strategy = .recreate, progressDeadline: Duration = .seconds(600), bakeSeconds: Int = 10) {
+    public init(
+        strategy: Strategy = .recreate,
+        progressDeadline: Duration = .seconds(600),
+        bakeSeconds: Int = 10
+    ) {
         self.strategy = strategy
         self.progressDeadline = progressDeadline
         self.bakeSeconds = bakeSeconds

@@ -13,7 +13,8 @@ extension Duration {
         while !rest.isEmpty {
             let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
             rest = rest[digits.endIndex...]
-            guard let unit = Self.units.first(where: { rest.hasPrefix($0.suffix) }), unit.milliseconds < previousUnit,
+            guard let unit = Self.units.first(where: { rest.hasPrefix($0.suffix) }),
+                unit.milliseconds < previousUnit,
                 let milliseconds = DecimalNumber(digits)?.scaled(by: unit.milliseconds)
             else { throw invalid }
             rest = rest.dropFirst(unit.suffix.count)
@@ -32,7 +33,8 @@ extension Duration {
         var rest = milliseconds
         guard rest > 0 else { return "0s" }
         var text = ""
-        for unit in Self.units.sorted(by: { $0.milliseconds > $1.milliseconds }) where rest >= unit.milliseconds {
+        for unit in Self.units.sorted(by: { $0.milliseconds > $1.milliseconds })
+        where rest >= unit.milliseconds {
             text += "\(rest / unit.milliseconds)\(unit.suffix)"
             rest %= unit.milliseconds
         }

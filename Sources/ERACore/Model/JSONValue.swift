@@ -37,7 +37,9 @@ extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
         if let object = try? decoder.container(keyedBy: Name.self) {  // the container's kind is asked, not an error
             var members: [String: JSONValue] = [:]
-            for name in object.allKeys { members[name.stringValue] = try object.decode(JSONValue.self, forKey: name) }
+            for name in object.allKeys {
+                members[name.stringValue] = try object.decode(JSONValue.self, forKey: name)
+            }
             self = .object(members)
             return
         }

@@ -5,7 +5,8 @@ func isDNSLabel(_ text: some StringProtocol) -> Bool {
     let bytes = Substring(text).utf8
     guard let first = bytes.first, let last = bytes.last, bytes.count <= nameLengthLimit else { return false }
     func isAlphanumeric(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
     guard isAlphanumeric(first), isAlphanumeric(last) else { return false }
     return bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
@@ -15,7 +16,9 @@ func isDNSLabel(_ text: some StringProtocol) -> Bool {
 public let nameLengthLimit = 63
 
 /// A text of one RFC 1123 label; the kind of name says what it names.
-public protocol Label: RawRepresentable<String>, Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
+public protocol Label: RawRepresentable<String>, Hashable, Sendable, Codable, Comparable,
+    CustomStringConvertible
+{
     /// What the label names, as in "a deployment name".
     static var noun: String { get }
     /// Wraps a text that is known to be a label; callers outside go through `init(_:)`.

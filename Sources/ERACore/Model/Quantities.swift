@@ -9,7 +9,10 @@ public struct ByteCount: Hashable, Sendable, Codable, Comparable, CustomStringCo
 
     /// - Throws: ``InvalidValue`` when the text is no quantity, negative, not a whole number of bytes, or above 2⁶³.
     public init(_ text: some StringProtocol) throws(InvalidValue) {
-        let invalid = InvalidValue(String(text), expected: "a size such as 256Mi, 1Gi, 100M or a number of bytes")
+        let invalid = InvalidValue(
+            String(text),
+            expected: "a size such as 256Mi, 1Gi, 100M or a number of bytes"
+        )
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         guard let unit = Self.units.first(where: { $0.suffix == text[digits.endIndex...] }),
             let value = DecimalNumber(digits)?.scaled(by: unit.factor)
@@ -22,7 +25,8 @@ public struct ByteCount: Hashable, Sendable, Codable, Comparable, CustomStringCo
 
     /// The shortest exact form with a binary suffix: `256Mi`, `1536Ki`, `1000`.
     public var description: String {
-        for unit in Self.units.reversed() where unit.suffix.hasSuffix("i") && bytes != 0 && bytes % unit.factor == 0 {
+        for unit in Self.units.reversed()
+        where unit.suffix.hasSuffix("i") && bytes != 0 && bytes % unit.factor == 0 {
             return "\(bytes / unit.factor)\(unit.suffix)"
         }
         return String(bytes)

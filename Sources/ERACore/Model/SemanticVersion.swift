@@ -13,14 +13,18 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
 
     /// - Throws: ``InvalidValue`` when the text is not a version of the form `1.2.3`, `1.2.3-rc.1` or `1.2.3+build`.
     public init(_ text: some StringProtocol) throws(InvalidValue) {
-        let invalid = InvalidValue(String(text), expected: "a semantic version such as 1.2.3, 1.2.3-rc.1 or 1.2.3+build")
+        let invalid = InvalidValue(
+            String(text),
+            expected: "a semantic version such as 1.2.3, 1.2.3-rc.1 or 1.2.3+build"
+        )
         let plus = Substring(text).split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
         let minus = plus[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let numbers = minus[0].split(separator: ".", omittingEmptySubsequences: false)
         guard numbers.count == 3, let major = Self.number(numbers[0]), let minor = Self.number(numbers[1]),
             let patch = Self.number(numbers[2])
         else { throw invalid }
-        let prerelease = minus.count == 2 ? minus[1].split(separator: ".", omittingEmptySubsequences: false) : []
+        let prerelease =
+            minus.count == 2 ? minus[1].split(separator: ".", omittingEmptySubsequences: false) : []
         let build = plus.count == 2 ? plus[1].split(separator: ".", omittingEmptySubsequences: false) : []
         guard prerelease.allSatisfy({ Self.isIdentifier($0) && !Self.hasLeadingZero($0) }),
             build.allSatisfy(Self.isIdentifier)
@@ -47,7 +51,9 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
         let mine = (major, minor, patch)
         let others = (other.major, other.minor, other.patch)
         if mine != others { return mine < others }
-        if prerelease.isEmpty || other.prerelease.isEmpty { return !prerelease.isEmpty && other.prerelease.isEmpty }
+        if prerelease.isEmpty || other.prerelease.isEmpty {
+            return !prerelease.isEmpty && other.prerelease.isEmpty
+        }
         for (left, right) in zip(prerelease, other.prerelease) where left != right {
             switch (UInt(left), UInt(right)) {
             case (let left?, let right?): return left < right
@@ -60,7 +66,8 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
     }
 
     private static func number(_ text: Substring) -> UInt? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !hasLeadingZero(text) else { return nil }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !hasLeadingZero(text)
+        else { return nil }
         return UInt(text)
     }
 
@@ -71,7 +78,8 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
     private static func isIdentifier(_ text: Substring) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || byte == 0x2D
             }
     }
 }
@@ -113,7 +121,9 @@ public struct VersionRequirement: Hashable, Sendable, Codable, CustomStringConve
     public init(from decoder: any Decoder) throws { try self.init(String(from: decoder)) }
     public func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
 
-    public var description: String { clauses.map { $0.comparison.rawValue + $0.bound.description }.joined(separator: " ") }
+    public var description: String {
+        clauses.map { $0.comparison.rawValue + $0.bound.description }.joined(separator: " ")
+    }
 
     /// Whether `version` meets every comparison.
     public func accepts(_ version: SemanticVersion) -> Bool {
