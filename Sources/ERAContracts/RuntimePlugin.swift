@@ -184,18 +184,6 @@ public struct SecretText: Hashable, Sendable, CustomStringConvertible, CustomDeb
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// What a plugin wants to have back with each later verb; the store keeps it and never looks inside.
-public struct InstanceHandle: Hashable, Sendable, Codable {
-    /// The version of the payload's format; a plugin refuses a newer one than it knows.
-    public var version: Int
-    public var payload: JSONValue
-
-    public init(version: Int, payload: JSONValue) {
-        self.version = version
-        self.payload = payload
-    }
-}
-
 /// Which part of an instance's output is wanted.
 public struct LogRequest: Hashable, Sendable {
     /// The last lines to begin with; nil for everything that is kept.
