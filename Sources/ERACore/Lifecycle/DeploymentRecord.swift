@@ -87,10 +87,11 @@ public struct Revision: Hashable, Sendable, Codable {
 /// Why the declared generation is not tried again.
 public struct Quarantine: Hashable, Sendable, Codable {
     public var generation: Int
-    public var templateHash: Digest
+    /// Of the declared revision.
+    public var templateHash: Digest?
     public var failure: Failure
 
-    public init(generation: Int, templateHash: Digest, failure: Failure) {
+    public init(generation: Int, templateHash: Digest?, failure: Failure) {
         self.generation = generation
         self.templateHash = templateHash
         self.failure = failure

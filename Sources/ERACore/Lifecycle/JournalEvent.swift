@@ -15,7 +15,10 @@ public struct JournalEvent: Hashable, Sendable, Codable {
         case deletionRequested
         /// Requested is over: Updating when something else is in place, Validating when not.
         case admitted(replacing: Bool)
+        /// Running is left for the target.
         case updateBegan
+        /// No other revision of the deployment has a process any more.
+        case displaced
         case stepSucceeded(Step, StepResult)
         case stepFailed(Step, Failure, Jitter)
         /// The workload of the revision ended without having been told to.
@@ -27,7 +30,8 @@ public struct JournalEvent: Hashable, Sendable, Codable {
         case readinessChanged(unready: String?)
         case deadlineExceeded
         case bakeCompleted
-        case rebooted
+        /// ERA was away (stopped, suspended, or the machine rebooted): no deadline ran meanwhile.
+        case resumed(rebooted: Bool)
         case requested(OperatorRequest)
     }
 }

@@ -205,6 +205,8 @@ public struct Rollback: Hashable, Sendable, Codable {
     public var step: RollbackStep
     public var attempt: Attempt
     public var progressAt: Uptime
+    /// What was restored must be stopped before it is started again.
+    public var mustStop: Bool
     /// The revision to restore, when it never stopped serving.
     public var serving: Serving?
 
@@ -221,6 +223,7 @@ public struct Rollback: Hashable, Sendable, Codable {
         step = .stopFailed
         attempt = .first
         self.progressAt = progressAt
+        mustStop = false
         self.serving = serving
     }
 }

@@ -97,13 +97,11 @@ public struct Transition: Hashable, Sendable {
         Transition(.stopping, .uninstalling, .success, "stopped"),
         Transition(.uninstalling, .deleted, .success, "nothing left"),
         Transition(.deleted, .requested, .declared, "declared again"),
-        Transition(.failed, .requested, .declared, "new generation"),
+        Transition(.failed, .requested, .declared, "new generation, another revision"),
         Transition(.failed, .validating, .operator, "retry"),
-        Transition(.rollbackFailed, .requested, .declared, "new generation"),
+        Transition(.rollbackFailed, .requested, .declared, "new generation, another revision"),
         Transition(.rollbackFailed, .validating, .operator, "retry"),
-        Transition(.rollbackFailed, .updating, .operator, "retry, roll back to another"),
         Transition(.rollbackFailed, .running, .operator, "accept what runs"),
-        Transition(.failed, .updating, .operator, "roll back to another"),
     ]
 
     private static let interruptions: [Transition] =

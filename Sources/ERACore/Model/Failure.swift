@@ -68,6 +68,7 @@ extension Failure.Code {
     public static let readinessLost = Self(rawValue: "ReadinessLost")
     public static let stopStuck = Self(rawValue: "StopStuck")
     public static let progressDeadlineExceeded = Self(rawValue: "ProgressDeadlineExceeded")
+    public static let rolledBackByOperator = Self(rawValue: "RolledBackByOperator")
     // Anywhere
     public static let timeout = Self(rawValue: "Timeout")
     public static let pluginFault = Self(rawValue: "PluginFault")

@@ -1,7 +1,7 @@
 /// A point on the machine's monotonic clock: time since boot, suspended time included (`CLOCK_BOOTTIME`).
 ///
 /// Deadlines are uptimes, so that setting the wall clock moves none of them. An uptime means something
-/// only within one boot; ``JournalEvent/Kind/rebooted`` clears those that a record holds.
+/// only within one boot; ``JournalEvent/Kind/resumed(rebooted:)`` clears those that a record holds.
 public struct Uptime: Hashable, Sendable, Codable, Comparable {
     public let sinceBoot: Duration
 

@@ -1,0 +1,3 @@
+extension DeploymentRecord {
+    mutating func refreshConditions(at now: WallTime) {}
+}
