@@ -18,6 +18,9 @@ let embedded: [SwiftSetting] = [
     .unsafeFlags(["-wmo", "-parse-as-library", "-Osize"]),
 ]
 
+/// BoringSSL, below swift-crypto and NIO, is C++, and the package manager does not always link its runtime.
+let cxxRuntime: [LinkerSetting] = [.linkedLibrary("stdc++", .when(platforms: [.linux]))]
+
 /// A library target of this package under `Sources/<name>`.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -25,7 +28,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 
 /// The test target that belongs to a library or to an aspect of the whole.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: strict,
+        linkerSettings: cxxRuntime
+    )
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
