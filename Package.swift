@@ -26,6 +26,11 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// A program of this package that a manifest deploys, under `samples/<folder>`.
+func sample(_ name: String, _ folder: String) -> Target {
+    .executableTarget(name: name, path: "samples/\(folder)", swiftSettings: strict)
+}
+
 /// The test target that belongs to a library or to an aspect of the whole.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .testTarget(
@@ -54,6 +59,8 @@ let package = Package(
     products: [
         .executable(name: "era", targets: ["era"]),
         .executable(name: "era-shim", targets: ["era-shim"]),
+        .executable(name: "sample-web", targets: ["sample-web"]),
+        .executable(name: "sample-worker", targets: ["sample-worker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -112,6 +119,10 @@ let package = Package(
         ),
         .executableTarget(name: "era-shim", dependencies: ["CShim"], swiftSettings: embedded),
 
+        // What manifests/ deploys.
+        sample("sample-web", "web"),
+        sample("sample-worker", "worker"),
+
         // Tests: one folder a target, then what concerns the whole.
         tests("ERACoreTests", ["ERACore", "ERATestKit"]),
         tests("ERAManifestTests", ["ERACore", "ERAManifest"]),
@@ -134,3 +145,30 @@ let package = Package(
         tests("TidyTests"),
     ]
 )
+
+// `ERA_ONLY=ERACore,ERACoreTests swift test` keeps these targets and what they need, and asks for no package
+// that none of them uses: the package manager would build every test target, whatever the filter says.
+if let only = Context.environment["ERA_ONLY"], !only.isEmpty {
+    var wanted = Set(only.split(separator: ",").map(String.init))
+    var packages: Set<String> = []
+    var pending = wanted
+    while let name = pending.popFirst() {
+        guard let target = package.targets.first(where: { $0.name == name }) else {
+            fatalError("ERA_ONLY: there is no target \(name)")
+        }
+        for dependency in target.dependencies {
+            switch dependency {
+            case .productItem(_, let package, _, _): packages.formUnion([package].compactMap(\.self))
+            case .targetItem(let name, _), .byNameItem(let name, _):
+                if wanted.insert(name).inserted { pending.insert(name) }
+            @unknown default: fatalError("ERA_ONLY: unknown kind of dependency of \(target.name)")
+            }
+        }
+    }
+    package.targets.removeAll { !wanted.contains($0.name) }
+    package.products.removeAll { !wanted.contains($0.name) }
+    package.dependencies.removeAll { dependency in
+        guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
+        return !packages.contains { location.hasSuffix("/\($0)") }
+    }
+}
