@@ -25,6 +25,7 @@ extension DeploymentRecord {
         revisions = [revision.number: revision]
         outcomes = [revision.number: RevisionOutcome(verdict: .pending, at: at.wall)]
         target = revision.number
+        newestRevision = revision.number
         quarantine = nil
         previous = nil
         lastFailed = nil
@@ -116,6 +117,7 @@ extension DeploymentRecord {
         let isNewGeneration = new.generation != declaration.generation
         if let revision {
             revisions[revision.number] = revision
+            newestRevision = max(newestRevision, revision.number)
             outcomes[revision.number] = RevisionOutcome(verdict: .pending, at: now.wall)
         }
         guard revisions[new.revision] != nil else { return false }
@@ -145,7 +147,8 @@ extension DeploymentRecord {
             state = .preparing(rollout.progressed(at: now.uptime))
         case .installing(let rollout) where rollout.target == revision:
             state = .installing(rollout.progressed(at: now.uptime))
-        case .validating(let rollout), .fetching(let rollout), .preparing(let rollout), .installing(let rollout):
+        case .validating(let rollout), .fetching(let rollout), .preparing(let rollout),
+            .installing(let rollout):
             state = request(restoreTo: rollout.restoreTo)
         case .activating(var activation), .healthChecking(var activation):
             switch activation.purpose {
@@ -161,7 +164,8 @@ extension DeploymentRecord {
             break  // `decide` sees that the target is another one.
         case .updating(let update):
             if let serving = update.serving, serving.revision == revision {
-                state = serving.restartAt == nil ? .running(serving) : .activating(Activation(.restart(serving)))
+                state =
+                    serving.restartAt == nil ? .running(serving) : .activating(Activation(.restart(serving)))
             } else {
                 let isSame = update.rollout.target == revision
                 state = .updating(
@@ -246,7 +250,8 @@ extension DeploymentRecord {
     private mutating func resume(rebooted: Bool, at now: Timestamp) {
         func resumed(_ attempt: Attempt) -> Attempt {
             rebooted
-                ? Attempt(failures: attempt.failures, retryAt: nil, lastFailure: attempt.lastFailure) : attempt
+                ? Attempt(failures: attempt.failures, retryAt: nil, lastFailure: attempt.lastFailure)
+                : attempt
         }
         func resumed(_ rollout: Rollout) -> Rollout {
             var rollout = rollout

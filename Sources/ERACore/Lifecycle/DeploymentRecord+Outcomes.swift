@@ -13,7 +13,9 @@ extension DeploymentRecord {
 
     mutating func succeed(_ step: Step, _ result: StepResult, at now: Timestamp) -> Bool {
         if case .installed(let handle) = result, let revision = step.revision { handles[revision] = handle }
-        if case .fetched(let artifact) = result, let revision = step.revision { artifacts[revision] = artifact }
+        if case .fetched(let artifact) = result, let revision = step.revision {
+            artifacts[revision] = artifact
+        }
         if case .purge(let revision) = step { return purged(revision) }
         switch state {
         case .validating(let rollout) where step == .validate(rollout.target):
@@ -124,6 +126,12 @@ extension DeploymentRecord {
             update.serving = serving
             state = .updating(update)
             return true
+        case (_, .stop(let revision)):
+            guard var serving = update.serving, serving.revision == revision else { return false }
+            serving.mustStop = false
+            update.serving = serving
+            state = .updating(update)
+            return true
         default:  // A pair of two enums: the pairs above are the table, anything else is no outcome of this step.
             return false
         }
@@ -173,6 +181,8 @@ extension DeploymentRecord {
     mutating func fail(_ step: Step, _ failure: Failure, _ jitter: Jitter, at now: Timestamp) -> Bool {
         switch state {
         case .validating(var rollout):
+            // The wait for dependencies before the first attempt is no lack of progress.
+            if rollout.attempt.failures == 0 { rollout.progressAt = now.uptime }
             if rollout.attempt.failed(failure, policy(for: rollout.target).retry, jitter, at: now) {
                 surrender(rollout.target, failure, at: now)
             } else {
@@ -199,7 +209,10 @@ extension DeploymentRecord {
         case .activating(let activation):
             fail(step, failure, in: activation, jitter, at: now)
         case .updating(var update):
-            if case .start = step, let serving = update.serving {
+            if update.step == .validate, update.rollout.attempt.failures == 0 {
+                update.rollout.progressAt = now.uptime  // as above
+            }
+            if update.step != .stop, step.revision == update.serving?.revision, let serving = update.serving {
                 update.serving = crashed(serving, nil, jitter, at: now)
                 state = .updating(update)
             } else if update.rollout.attempt.failed(
@@ -245,6 +258,10 @@ extension DeploymentRecord {
                 state = .activating(Activation(.rollout(rollout), mustStop: activation.mustStop))
             }
         case .restart(let serving):
+            if case .stop = step {
+                housekeeping.failedForNow(failure, policy(for: serving.revision).retry, jitter, at: now)
+                return
+            }
             housekeeping.lastFailure = failure
             restartOrRollBack(serving, nil, failure, jitter, mustStop: activation.mustStop, at: now)
         }
@@ -283,7 +300,9 @@ extension DeploymentRecord {
             update.serving = crashed(serving, status, jitter, at: now)
             state = .updating(update)
         case .rollingBack(var rollback) where rollback.restoring == revision && rollback.step == .probe:
-            if rollback.attempt.failed(failure, policy(for: revision).retry, jitter, at: now) {
+            if status.isSuccess && !restart.restarts(status) {
+                restored(rollback, revision, completion: status, at: now)
+            } else if rollback.attempt.failed(failure, policy(for: revision).retry, jitter, at: now) {
                 defeat(rollback, failure, at: now)
             } else {
                 rollback.step = .start
@@ -337,14 +356,7 @@ extension DeploymentRecord {
                 state = .running(serving)
             }
         case .rollingBack(let rollback) where rollback.restoring == revision && rollback.step == .probe:
-            var serving =
-                rollback.serving ?? Serving(revision: revision, since: now, bake: nil)
-            serving.bake = nil
-            serving.isReady = true
-            serving.unreadyReason = nil
-            target = revision
-            state = .running(serving)
-            conclude(revision, .running, at: now)
+            restored(rollback, revision, completion: nil, at: now)
         case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
             .running, .updating, .rollingBack, .stopping, .uninstalling, .deleted, .failed, .rollbackFailed:
             return false
@@ -367,6 +379,12 @@ extension DeploymentRecord {
             }
         case .running(let serving) where serving.revision == revision:
             restartOrRollBack(serving, nil, failure, jitter, mustStop: true, at: now)
+        case .updating(var update):
+            guard let serving = update.serving, serving.revision == revision else { return false }
+            var crashed = crashed(serving, nil, jitter, at: now)
+            crashed.mustStop = true
+            update.serving = crashed
+            state = .updating(update)
         case .rollingBack(var rollback) where rollback.restoring == revision && rollback.step == .probe:
             if rollback.attempt.failed(failure, policy(for: revision).retry, jitter, at: now) {
                 defeat(rollback, failure, at: now)
@@ -376,7 +394,7 @@ extension DeploymentRecord {
                 state = .rollingBack(rollback)
             }
         case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
-            .running, .updating, .rollingBack, .stopping, .uninstalling, .deleted, .failed, .rollbackFailed:
+            .running, .rollingBack, .stopping, .uninstalling, .deleted, .failed, .rollbackFailed:
             return false
         }
         return true

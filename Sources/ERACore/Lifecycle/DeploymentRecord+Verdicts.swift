@@ -28,6 +28,23 @@ extension DeploymentRecord {
         conclude(revision, .running, at: now)
     }
 
+    /// The revision that a rollback restored runs again, or had completed and has completed again.
+    mutating func restored(
+        _ rollback: Rollback,
+        _ revision: RevisionNumber,
+        completion: ExitStatus?,
+        at now: Timestamp
+    ) {
+        var serving = rollback.serving ?? Serving(revision: revision, since: now, bake: nil)
+        serving.bake = nil
+        serving.isReady = true
+        serving.unreadyReason = nil
+        serving.completion = completion
+        target = revision
+        state = .running(serving)
+        conclude(revision, .running, at: now)
+    }
+
     /// The revision is given up with nothing to undo but files.
     mutating func surrender(_ revision: RevisionNumber, _ failure: Failure, at now: Timestamp) {
         condemn(revision, failure, at: now)
@@ -134,7 +151,8 @@ extension DeploymentRecord {
         func insert(_ more: RevisionNumber?...) { revisions.formUnion(more.compactMap { $0 }) }
         insert(previous, lastFailed)
         switch state {
-        case .requested(let rollout), .validating(let rollout), .fetching(let rollout), .preparing(let rollout),
+        case .requested(let rollout), .validating(let rollout), .fetching(let rollout),
+            .preparing(let rollout),
             .installing(let rollout):
             insert(rollout.target, rollout.restoreTo)
         case .activating(let activation), .healthChecking(let activation):
@@ -175,7 +193,8 @@ extension Attempt {
     /// Counts a failure of the step in progress.
     ///
     /// - Returns: Whether it is over: the failure is permanent, or no retry is left.
-    mutating func failed(_ failure: Failure, _ retry: RetrySpec, _ jitter: Jitter, at now: Timestamp) -> Bool {
+    mutating func failed(_ failure: Failure, _ retry: RetrySpec, _ jitter: Jitter, at now: Timestamp) -> Bool
+    {
         failedForNow(failure, retry, jitter, at: now)
         return failure.persistence == .permanent || failures > retry.limit
     }

@@ -11,6 +11,8 @@ public struct DeploymentRecord: Hashable, Sendable, Codable {
     public internal(set) var revisions: [RevisionNumber: Revision]
     /// How each of `revisions` fared.
     public internal(set) var outcomes: [RevisionNumber: RevisionOutcome]
+    /// The greatest number that a revision of the deployment ever had.
+    public internal(set) var newestRevision: RevisionNumber
     /// What the deployment is driven to: the declared revision, or the one that a rollback chose.
     public internal(set) var target: RevisionNumber
     /// The declared generation failed: it is not tried again until the manifest changes or somebody says so.
@@ -34,6 +36,8 @@ public struct DeploymentRecord: Hashable, Sendable, Codable {
 
     public var phase: Phase { state.phase }
     public var generation: Int { declaration.generation }
+    /// Whether it is to be left exactly as it is.
+    public var isSuspended: Bool { isHeld || declaration.deployment.spec.suspend }
 }
 
 /// What a source or a client last declared.

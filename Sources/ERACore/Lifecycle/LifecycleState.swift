@@ -135,6 +135,8 @@ public struct Serving: Hashable, Sendable, Codable {
     public var completion: ExitStatus?
     /// When it may be started again; nil while it runs.
     public var restartAt: Uptime?
+    /// It lost its health while an update was prepared: what runs must be stopped before the start.
+    public var mustStop: Bool
 
     public struct Bake: Hashable, Sendable, Codable {
         public var until: Uptime
@@ -155,6 +157,7 @@ public struct Serving: Hashable, Sendable, Codable {
         self.restarts = restarts
         completion = nil
         restartAt = nil
+        mustStop = false
     }
 }
 

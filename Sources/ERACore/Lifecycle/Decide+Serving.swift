@@ -1,0 +1,126 @@
+/// While something serves: watching it, replacing it, restoring it.
+extension Decider {
+    func running(_ serving: Serving) -> Decision {
+        if record.target != serving.revision { return .record(.updateBegan) }
+        if let fact = fact(about: serving) { return .record(fact) }
+        if let bake = serving.bake, bake.until <= now.uptime { return .record(.bakeCompleted) }
+        let bakeUntil = serving.bake?.until
+        if let chore = housekeeping(keepRunning: serving.revision) {
+            guard case .wait(let wait) = chore, let bakeUntil, let until = wait.until, bakeUntil < until
+            else {
+                return chore
+            }
+        }
+        if let bakeUntil { return .wait(Wait(until: bakeUntil, reason: .baking)) }
+        if case .stopping = observed.status(serving.revision) {
+            return .wait(Wait(until: nil, reason: .stopping))
+        }
+        return record.quarantine == nil ? .idle : .wait(Wait(until: nil, reason: .quarantined))
+    }
+
+    /// What the record does not know yet of the revision that serves.
+    private func fact(about serving: Serving) -> JournalEvent.Kind? {
+        let revision = serving.revision
+        switch observed.status(revision) {
+        case .exited(let exited):
+            return serving.completion == nil ? .instanceExited(revision, exited.status, jitter) : nil
+        case .absent, .installed:
+            return serving.completion == nil ? .instanceExited(revision, .unknown, jitter) : nil
+        case .stopping:
+            return nil
+        case .running(let running):
+            if running.isHealthy == false {
+                return readiness(of: serving, "the plugin says it is not healthy")
+            }
+            switch observed.health[revision] ?? .healthy(since: running.startedAt) {
+            case .failed(let failure): return .becameUnhealthy(revision, failure, jitter)
+            case .pending(let why), .unready(let why): return readiness(of: serving, why)
+            case .healthy: return serving.isReady ? nil : .readinessChanged(unready: nil)
+            }
+        }
+    }
+
+    private func readiness(of serving: Serving, _ why: String) -> JournalEvent.Kind? {
+        if serving.bake != nil, case .running = record.state {
+            return .becameUnhealthy(serving.revision, .transient(.readinessLost, why), jitter)
+        }
+        return serving.isReady ? .readinessChanged(unready: why) : nil
+    }
+
+    /// Stops and removes what is left of revisions that nobody needs.
+    ///
+    /// - Parameter keepRunning: The revision that is to go on.
+    func housekeeping(keepRunning: RevisionNumber?) -> Decision? {
+        let needless = record.onDisk.subtracting(record.referenced).sorted().first
+        guard let step = stopOthers(than: keepRunning) ?? needless.map({ .purge($0) }) else { return nil }
+        return self.step(step, record.housekeeping, deadline: nil)
+    }
+
+    func updating(_ update: Update) -> Decision {
+        if let serving = update.serving, update.step != .stop, let care = care(for: serving) { return care }
+        let next: Decision
+        switch update.step {
+        case .validate:
+            next = waitForDependencies ?? step(.validate(update.rollout.target), of: update.rollout)
+        case .fetch: next = step(.fetch(update.rollout.target), of: update.rollout)
+        case .prepare: next = step(.prepare(update.rollout.target), of: update.rollout)
+        case .stop:
+            guard let stop = stopOthers(than: update.rollout.target) else { return .record(.displaced) }
+            return step(stop, of: update.rollout)
+        }
+        // The old revision's restart may be due earlier than the step's next attempt.
+        guard case .wait(var wait) = next, let restartAt = update.serving?.restartAt else { return next }
+        wait.until = wait.until.map { min($0, restartAt) } ?? restartAt
+        return .wait(wait)
+    }
+
+    /// What the revision that still serves during an update needs.
+    private func care(for serving: Serving) -> Decision? {
+        guard serving.completion == nil else { return nil }
+        if let restartAt = serving.restartAt {
+            guard restartAt <= now.uptime else { return nil }
+            if observed.status(serving.revision) == .stopping || serving.mustStop {
+                return .run(.stop(serving.revision))
+            }
+            return .run(.start(serving.revision))
+        }
+        return fact(about: serving).map { .record($0) }
+    }
+
+    func rollingBack(_ rollback: Rollback) -> Decision {
+        let deadline = rollback.progressAt + record.policy(for: rollback.failed).update.progressDeadline
+        switch rollback.step {
+        case .stopFailed:
+            guard let stop = stopOthers(than: rollback.restoring) else { return .record(.displaced) }
+            return step(stop, rollback.attempt, deadline: deadline)
+        case .removeFailed:
+            return step(.remove(rollback.failed), rollback.attempt, deadline: deadline)
+        case .restore, .start:
+            // `removeFailed` ends a rollback that restores nothing.
+            guard let restoring = rollback.restoring else { return .idle }
+            let status = observed.status(restoring)
+            if status == .stopping || rollback.mustStop && status.mayHaveProcesses {
+                return step(.stop(restoring), rollback.attempt, deadline: deadline)
+            }
+            let next: Step = status == .absent ? .install(restoring) : .start(restoring)
+            return step(next, rollback.attempt, deadline: deadline)
+        case .probe:
+            guard let restoring = rollback.restoring else { return .idle }
+            return awaitHealth(of: restoring, deadline: deadline)
+        }
+    }
+
+    // MARK: Removal
+
+    func stopping(_ removal: Removal) -> Decision {
+        guard observed.dependents.isEmpty else {
+            return .wait(Wait(until: nil, reason: .dependents(observed.dependents)))
+        }
+        guard let stop = stopOthers(than: nil) else { return .record(.displaced) }
+        return step(stop, removal.attempt, deadline: nil)
+    }
+
+    func uninstalling(_ removal: Removal) -> Decision {
+        step(record.onDisk.min().map { .purge($0) } ?? .removeVolumes, removal.attempt, deadline: nil)
+    }
+}

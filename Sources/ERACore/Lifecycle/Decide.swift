@@ -1,0 +1,157 @@
+/// Chooses what to do next for a deployment: the whole policy of ERA, and no effect.
+///
+/// Called again after each fact and each step, with everything read afresh; so nothing is remembered
+/// between two calls but the record.
+///
+/// - Parameter jitter: Drawn for this pass; used where the decision notes something that backs off.
+public func decide(
+    _ record: DeploymentRecord,
+    observed: Observation,
+    now: Timestamp,
+    jitter: Jitter
+) -> Decision {
+    Decider(record: record, observed: observed, now: now, jitter: jitter).decision
+}
+
+/// One call of ``decide(_:observed:now:jitter:)``.
+struct Decider {
+    let record: DeploymentRecord
+    let observed: Observation
+    let now: Timestamp
+    let jitter: Jitter
+
+    var decision: Decision {
+        // Nothing is concluded about a revision that cannot be seen: it might run.
+        if let (revision, failure) = observed.unobservable.min(by: { $0.key < $1.key }) {
+            return .wait(Wait(until: nil, reason: .retry(unobservable(revision, failure))))
+        }
+        switch record.state {
+        case .stopping(let removal): return stopping(removal)
+        case .uninstalling(let removal): return uninstalling(removal)
+        case .deleted: return .idle
+        case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
+            .running, .updating, .rollingBack, .failed, .rollbackFailed:
+            break
+        }
+        guard !record.isSuspended else { return .wait(Wait(until: nil, reason: .suspended)) }
+        switch record.state {
+        case .requested(let rollout): return requested(rollout)
+        case .validating(let rollout): return validating(rollout)
+        case .fetching(let rollout): return step(.fetch(rollout.target), of: rollout)
+        case .preparing(let rollout): return step(.prepare(rollout.target), of: rollout)
+        case .installing(let rollout):
+            return step(stopOthers(than: rollout.target) ?? .install(rollout.target), of: rollout)
+        case .activating(let activation): return activating(activation)
+        case .healthChecking(let activation): return healthChecking(activation)
+        case .running(let serving): return running(serving)
+        case .updating(let update): return updating(update)
+        case .rollingBack(let rollback): return rollingBack(rollback)
+        case .failed: return housekeeping(keepRunning: nil) ?? .idle
+        // What runs then is for a person to judge.
+        case .rollbackFailed: return .idle
+        case .stopping, .uninstalling, .deleted: return .idle
+        }
+    }
+
+    private func unobservable(_ revision: RevisionNumber, _ failure: Failure) -> Failure {
+        .transient(failure.code, "cannot tell what runs of revision \(revision): \(failure.message)")
+    }
+
+    // MARK: On the way to Running
+
+    private func requested(_ rollout: Rollout) -> Decision {
+        .record(.admitted(replacing: !observed.active(except: rollout.target).isEmpty))
+    }
+
+    private func validating(_ rollout: Rollout) -> Decision {
+        waitForDependencies ?? step(.validate(rollout.target), of: rollout)
+    }
+
+    var waitForDependencies: Decision? {
+        guard !observed.unmetDependencies.isEmpty else { return nil }
+        return .wait(Wait(until: nil, reason: .dependencies(observed.unmetDependencies)))
+    }
+
+    /// The step, once its back-off and while its deadline allow.
+    func step(_ step: Step, of rollout: Rollout) -> Decision {
+        self.step(step, rollout.attempt, deadline: deadline(of: rollout))
+    }
+
+    func step(_ step: Step, _ attempt: Attempt, deadline: Uptime?) -> Decision {
+        if let deadline, deadline <= now.uptime { return .record(.deadlineExceeded) }
+        guard let retryAt = attempt.retryAt, retryAt > now.uptime else { return .run(step) }
+        let until = deadline.map { min($0, retryAt) } ?? retryAt
+        return .wait(Wait(until: until, reason: waitReason(attempt, for: step)))
+    }
+
+    private func waitReason(_ attempt: Attempt, for step: Step) -> Wait.Reason {
+        if let failure = attempt.lastFailure { return .retry(failure) }
+        if case .stop = step { return .stopping }
+        return .retry(.transient(.pluginFault, "\(step) succeeded and changed nothing"))
+    }
+
+    func deadline(of rollout: Rollout) -> Uptime {
+        rollout.progressAt + record.policy(for: rollout.target).update.progressDeadline
+    }
+
+    /// The stop of a revision that must not run beside `revision`.
+    func stopOthers(than revision: RevisionNumber?) -> Step? {
+        observed.active(except: revision).first.map { .stop($0) }
+    }
+
+    private func activating(_ activation: Activation) -> Decision {
+        let revision = activation.revision
+        let status = observed.status(revision)
+        let step: Step
+        if let stop = stopOthers(than: revision) {
+            step = stop
+        } else if activation.mustStop && status.mayHaveProcesses || status == .stopping {
+            step = .stop(revision)
+        } else if status == .absent {
+            step = .install(revision)
+        } else {
+            step = .start(revision)
+        }
+        switch activation.purpose {
+        case .rollout(let rollout):
+            return self.step(step, of: rollout)
+        case .restart(let serving):
+            // A restart that a person or a probe asked for stops first; only the start waits.
+            if case .stop = step, record.housekeeping.retryAt == nil { return .run(step) }
+            guard let restartAt = serving.restartAt, restartAt > now.uptime else { return .run(step) }
+            return .wait(Wait(until: restartAt, reason: .crashBackOff(serving.restarts.lastExit)))
+        }
+    }
+
+    private func healthChecking(_ activation: Activation) -> Decision {
+        var deadline: Uptime?
+        if case .rollout(let rollout) = activation.purpose { deadline = self.deadline(of: rollout) }
+        return awaitHealth(of: activation.revision, deadline: deadline)
+    }
+
+    /// What the instance that was just started has come to.
+    func awaitHealth(of revision: RevisionNumber, deadline: Uptime?) -> Decision {
+        func wait(_ reason: Wait.Reason, until: Uptime? = nil) -> Decision {
+            if let deadline, deadline <= now.uptime { return .record(.deadlineExceeded) }
+            return .wait(Wait(until: [until, deadline].compactMap { $0 }.min(), reason: reason))
+        }
+        switch observed.status(revision) {
+        case .exited(let exited): return .record(.instanceExited(revision, exited.status, jitter))
+        case .absent, .installed: return .record(.instanceExited(revision, .unknown, jitter))
+        case .stopping: return wait(.stopping)
+        case .running(let running):
+            guard running.isHealthy != false else {
+                return wait(.health("the plugin says it is not healthy yet"))
+            }
+            switch observed.health[revision] ?? .healthy(since: running.startedAt) {
+            case .failed(let failure): return .record(.becameUnhealthy(revision, failure, jitter))
+            case .pending(let lacking): return wait(.health(lacking))
+            case .unready(let why): return wait(.health(why))
+            case .healthy(let since):
+                let readyAt = since + .seconds(record.policy(for: revision).health.minReadySeconds)
+                return readyAt <= now.uptime
+                    ? .record(.becameHealthy(revision)) : wait(.minReady, until: readyAt)
+            }
+        }
+    }
+}

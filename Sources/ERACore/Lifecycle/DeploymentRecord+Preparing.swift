@@ -1,0 +1,31 @@
+extension DeploymentRecord {
+    /// The ports that must be free before a revision is started: its own, but those that an instance of the same
+    /// deployment holds now and gives up, or hands over, before the start.
+    ///
+    /// - Parameter active: The revisions that may have processes.
+    public func portsToCheck(for revision: RevisionNumber, active: Set<RevisionNumber>) -> [PortSpec] {
+        guard let spec = revisions[revision]?.spec else { return [] }
+        let held = active.flatMap { revisions[$0]?.spec.ports ?? [] }
+        return spec.ports.filter { port in
+            !held.contains { $0.port == port.port && $0.transport == port.transport }
+        }
+    }
+
+    /// Whether an event must be on disk before any later effect: it changes what the deployment is driven to.
+    ///
+    /// Everything else is found again by observation if a crash loses it.
+    public func mustPersist(before next: DeploymentRecord) -> Bool {
+        guard epoch == next.epoch, target == next.target, declaration == next.declaration,
+            isHeld == next.isHeld,
+            quarantine == next.quarantine
+        else { return true }
+        guard phase != next.phase else { return false }
+        switch next.phase {
+        case .updating, .rollingBack, .stopping, .uninstalling, .deleted, .failed, .rollbackFailed:
+            return true
+        case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
+            .running:
+            return false
+        }
+    }
+}
