@@ -1,0 +1,70 @@
+# Everything a person or a CI job does with this repository; `make` alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup programs run env build core test check fmt lint bench simulate clean
+
+# How many seeds `make simulate` plays.
+SEEDS ?= 1000
+# What `make core` builds and tests: targets that need no package, so they build in seconds.
+CORE ?= ERACore,ERAManifest,ERACoreTests,ERAManifestTests,TidyTests
+
+root := $(CURDIR)
+bin := $(root)/.build/release
+# What `make run` keeps: database, artifacts, volumes, sockets.
+state := $(root)/.era
+swift_files := Package.swift Sources Tests samples
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the libraries and tools that are missing (Debian, Ubuntu; root or sudo)
+	@.ci/setup
+
+run: programs ## Build, then run the daemon on manifests/ in the foreground; Ctrl-C ends it, not the deployments
+	@mkdir -p $(state) && chmod 700 $(state)
+	@# Git keeps no mode but 0644 and 0755, and ERA refuses secrets that others can read.
+	@umask 077 && rm -rf $(state)/secrets && cp -R samples/secrets $(state)/secrets
+	@echo 'In another terminal: eval "$$(make -s env)" && era get --watch'
+	@PATH="$(bin):$(root)/samples/bin:$$PATH" exec $(bin)/era daemon --manifests manifests \
+		--data-dir $(state)/data --run-dir $(state)/run --secrets-dir $(state)/secrets
+
+env: ## Print what makes `era` talk to that daemon: eval "$(make -s env)"
+	@echo 'export PATH="$(bin):$$PATH" ERA_RUN_DIR="$(state)/run"'
+
+programs: setup ## Build era, its shim and the samples in release mode
+	@# The shim is Embedded Swift, which has no static standard library to link: it has none at all.
+	@set -e; for program in era sample-web sample-worker; do \
+		swift build --configuration release --static-swift-stdlib --product $$program; done
+	@swift build --configuration release --product era-shim
+
+build: setup ## Build everything for debugging, tests included
+	swift build --build-tests
+
+core: setup ## Build and test only the part that needs no package: the core, the manifests, the tidy rules
+	@# A package of its own by symbolic links: ERA_ONLY changes what is resolved, and must not touch
+	@# the versions that the whole package has resolved.
+	@mkdir -p .build/core && ln -sfn $(addprefix ../../,$(swift_files)) .build/core/
+	ERA_ONLY=$(CORE) swift test --package-path .build/core --disable-xctest
+
+test: build ## Run every test
+	swift test --skip-build --disable-xctest
+
+check: lint test ## What CI runs: format, warnings as errors, every test
+
+lint: setup ## Check the format of all Swift code
+	swift format lint --strict --recursive --parallel --configuration .swift-format $(swift_files)
+
+fmt: ## Format all Swift code
+	swift format --in-place --recursive --parallel --configuration .swift-format $(swift_files)
+
+bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for its options)
+	@.ci/setup supervisor
+	python3 Tests/Bench/bench.py $(ARGS)
+
+simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie
+	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+
+clean: ## Remove what was built; .era, which holds what runs, stays
+	rm -rf .build bench-results
+	@if [ -d .era ]; then echo 'kept .era: era delete --all, then remove it'; fi
