@@ -1,0 +1,143 @@
+import AsyncHTTPClient
+public import ERAAPI
+import ERACore
+import NIOCore
+
+/// The longest line of a watch in bytes: an object as large as the API accepts, with its status, fits several times.
+public let watchLineLimit = 16 << 20
+
+/// A watch of deployments: each iteration is one request, which ends with it.
+///
+/// First what exists, as `added`, then a bookmark that ends the initial events, then what changes. Ends when
+/// the daemon ends it (it stops, or the reader fell behind): start again then.
+public struct WatchEvents: AsyncSequence, Sendable {
+    let transport: Transport
+    let path: String
+
+    public func makeAsyncIterator() -> Iterator { Iterator(lines: JSONLines(transport, path)) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        var lines: JSONLines
+
+        /// - Throws: ``ClientError``; `CancellationError`.
+        public mutating func next() async throws -> WatchEvent? {
+            guard let line = try await lines.next() else { return nil }
+            do {
+                return try WatchEvent(json: line)
+            } catch let error as APIStatus {
+                throw ClientError.status(error)
+            } catch {
+                throw ClientError.protocolViolation("\(error)")
+            }
+        }
+    }
+}
+
+/// Events as they happen: each iteration is one request, which ends with it.
+public struct EventObjects: AsyncSequence, Sendable {
+    let transport: Transport
+    let path: String
+
+    public func makeAsyncIterator() -> Iterator { Iterator(lines: JSONLines(transport, path)) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        var lines: JSONLines
+
+        /// - Throws: ``ClientError``; `CancellationError`.
+        public mutating func next() async throws -> EventObject? {
+            while let line = try await lines.next() {
+                guard let object = line["object"] else { continue }
+                if line["type"]?.string == "ERROR" {
+                    throw ClientError.status(
+                        (try? APIStatus(json: object))  // an ERROR without a Status still is one
+                            ?? APIStatus(code: 500, reason: "InternalError", message: "the watch failed")
+                    )
+                }
+                if object["kind"]?.string == "Event" { return try EventObject(object) }
+            }
+            return nil
+        }
+    }
+}
+
+/// A workload's output as it was written: each iteration is one request, which ends with it.
+public struct LogChunks: AsyncSequence, Sendable {
+    let transport: Transport
+    let path: String
+
+    public func makeAsyncIterator() -> Iterator { Iterator(transport: transport, path: path) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        let transport: Transport
+        let path: String
+        private var chunks: HTTPClientResponse.Body.AsyncIterator?
+
+        init(transport: Transport, path: String) {
+            self.transport = transport
+            self.path = path
+        }
+
+        /// - Throws: ``ClientError``; `CancellationError`.
+        public mutating func next() async throws -> [UInt8]? {
+            var iterator: HTTPClientResponse.Body.AsyncIterator
+            if let chunks {
+                iterator = chunks
+            } else {
+                iterator = try await transport.stream(path).makeAsyncIterator()
+            }
+            defer { chunks = iterator }
+            let chunk = try await transport.translatingErrors { try await iterator.next() }
+            return chunk.map { Array($0.readableBytesView) }
+        }
+    }
+}
+
+/// The JSON objects, one a line, of an answer that does not end by itself.
+struct JSONLines {
+    private let transport: Transport
+    private let path: String
+    private var chunks: HTTPClientResponse.Body.AsyncIterator?
+    private var pending: [UInt8] = []
+    /// Where in `pending` the next line begins.
+    private var start = 0
+
+    init(_ transport: Transport, _ path: String) {
+        self.transport = transport
+        self.path = path
+    }
+
+    /// Nil when the other side has ended it.
+    mutating func next() async throws -> JSONValue? {
+        var scanned = start
+        while true {
+            if let end = pending[scanned...].firstIndex(of: UInt8(ascii: "\n")) {
+                let line = Array(pending[start..<end])
+                start = end + 1
+                if line.isEmpty { scanned = start; continue }
+                do { return try JSONText.read(line) } catch {
+                    throw ClientError.protocolViolation("\(error)")
+                }
+            }
+            pending.removeSubrange(..<start)
+            start = 0
+            scanned = pending.count
+            guard scanned <= watchLineLimit else {
+                throw ClientError.protocolViolation("a line of more than \(watchLineLimit) bytes")
+            }
+            // What is left without a line end was cut off; the next watch tells it whole.
+            guard let chunk = try await nextChunk() else { return nil }
+            pending += chunk.readableBytesView
+        }
+    }
+
+    private mutating func nextChunk() async throws -> ByteBuffer? {
+        var iterator: HTTPClientResponse.Body.AsyncIterator
+        if let chunks {
+            iterator = chunks
+        } else {
+            iterator = try await transport.stream(path).makeAsyncIterator()
+        }
+        defer { chunks = iterator }
+        return try await transport.translatingErrors { try await iterator.next() }
+    }
+}
