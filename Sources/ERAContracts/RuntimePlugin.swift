@@ -38,6 +38,11 @@ public protocol RuntimePlugin: Sendable {
     /// Removes what `install` made. Succeeds when nothing is left. The instance must be stopped.
     func delete(_ id: InstanceID) async throws
 
+    /// The surroundings of an exec probe: what the instance's own processes have. Changes nothing.
+    ///
+    /// - Throws: ``Failure`` `Unsupported` where the capability `execProbe` is not declared.
+    func probeEnvironment(_ instance: PreparedInstance) async throws -> ProbeEnvironment
+
     /// Instances of this plugin that exist on this machine, for adoption when the store was lost.
     func instances() async throws -> [InstanceID]
 

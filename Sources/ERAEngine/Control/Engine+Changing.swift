@@ -1,0 +1,163 @@
+public import ERAContracts
+public import ERACore
+
+/// What the API changes.
+extension Engine {
+    public func apply(
+        _ deployment: Deployment,
+        expecting: ResourceVersion?,
+        dryRun: Bool
+    ) async throws -> AppliedDeployment {
+        let key = deployment.key
+        let known = entries[key].flatMap { $0.isShown ? $0 : nil }
+        if let expecting {
+            guard let known else { throw ControlFault.notFound(key) }
+            guard known.resourceVersion == expecting else { throw ControlFault.conflict(key) }
+        }
+        try refuseForeign(known, key)
+        try refuseUnfit(deployment)
+        guard !dryRun else { return preview(deployment, known) }
+        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        let change = declare(deployment, Origin(source: SourceID.api.rawValue, path: nil))
+        if case .afterDeletion = change {
+            throw ControlFault.refused(
+                key,
+                "it is being deleted; wait until that is done: era wait \(key.name) --for deleted"
+            )
+        }
+        try await persist()
+        guard let entry = entries[key] else { throw ControlFault.notFound(key) }
+        let effect: AppliedDeployment.Effect =
+            known == nil ? .created : change == .unchanged ? .unchanged : .configured
+        return AppliedDeployment(effect: effect, view: entry.view)
+    }
+
+    private func preview(_ deployment: Deployment, _ known: Entry?) -> AppliedDeployment {
+        let now = seams.clock.now()
+        let origin = Origin(source: SourceID.api.rawValue, path: nil)
+        let change = DeploymentRecord.change(
+            of: known?.record,
+            to: deployment,
+            templateHash: templateHash(of: deployment.spec),
+            origin: origin,
+            uid: known?.record.uid ?? seams.makeUID(),
+            at: now.wall
+        )
+        guard case .declare(let kind) = change else {
+            if let known { return AppliedDeployment(effect: .unchanged, view: known.view) }
+            preconditionFailure("a deployment that is not known is declared by any declaration")
+        }
+        let event = JournalEvent(at: now, kind)
+        // The declaration was made for this very record, so that neither can fail.
+        let record =
+            known.flatMap { try? $0.record.applying(event) }
+            ?? (try? DeploymentRecord(key: deployment.key, founding: event))
+        guard let record else { preconditionFailure("a declaration does not fit the record it was made for") }
+        var view = known?.view ?? DeploymentView(record: record, resourceVersion: outbox.resourceVersion)
+        view.record = record
+        return AppliedDeployment(effect: known == nil ? .created : .configured, view: view)
+    }
+
+    private func refuseForeign(_ known: Entry?, _ key: DeploymentKey) throws {
+        guard let known, !known.record.isBeingDeleted else { return }
+        let origin = known.record.declaration.origin
+        guard origin.source != SourceID.api.rawValue else { return }
+        // What its source has given up, or a source that is configured no more, may be taken over.
+        guard let source = sourceStates[SourceID(origin.source)] else { return }
+        let isStillDeclared =
+            !source.wasRead || source.unavailable != nil
+            || source.declared.contains { $0.deployment.key == key } || source.held.contains(key)
+        if isStillDeclared { throw ControlFault.ownedElsewhere(key, origin) }
+    }
+
+    private func refuseUnfit(_ deployment: Deployment) throws {
+        var edges = known.mapValues(\.dependencies)
+        edges[deployment.key] = deployment.dependencies
+        guard let circle = cycle(from: deployment.key, edges) else { return }
+        let text = circle.map(\.description).joined(separator: " → ")
+        throw ControlFault.invalid(
+            deployment.key,
+            [SpecProblem(field: "spec.dependsOn", message: "goes in a circle: \(text)")]
+        )
+    }
+
+    public func delete(_ key: DeploymentKey, dryRun: Bool) async throws -> DeploymentView {
+        guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
+        guard !entry.record.isBeingDeleted, !dryRun else { return entry.view }
+        try refuseForeign(entry, key)
+        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        note(.deletionRequested, for: key)
+        wake(key)
+        try await persist()
+        return entries[key]?.view ?? entry.view
+    }
+
+    public func request(_ intent: Intent, for key: DeploymentKey) async throws -> DeploymentView {
+        guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
+        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        let request = try operatorRequest(for: intent, entry.record)
+        guard note(.requested(request), for: key) else {
+            throw ControlFault.refused(key, "cannot be done in phase \(entry.record.phase)")
+        }
+        wake(key)
+        try await persist()
+        return entries[key]?.view ?? entry.view
+    }
+
+    private func operatorRequest(for intent: Intent, _ record: DeploymentRecord) throws -> OperatorRequest {
+        switch intent {
+        case .retry:
+            if case .running(let serving) = record.state, serving.revision == record.declaration.revision {
+                throw ControlFault.refused(
+                    record.key,
+                    "what is declared runs already; to start it anew: era restart"
+                )
+            }
+            return .retry
+        case .rollback(let revision?):
+            guard record.revisions[revision] != nil else {
+                let known = record.revisions.keys.sorted().map(\.description).joined(separator: ", ")
+                throw ControlFault.refused(
+                    record.key,
+                    "there is no revision \(revision); there are: \(known)"
+                )
+            }
+            return .rollback(to: revision)
+        case .rollback(nil):
+            guard let previous = record.previous, record.revisions[previous] != nil else {
+                throw ControlFault.refused(record.key, "there is no earlier revision that ran")
+            }
+            return .rollback(to: previous)
+        case .accept:
+            guard case .rollbackFailed(let defeat) = record.state else {
+                throw ControlFault.refused(record.key, "only a deployment in RollbackFailed can be accepted")
+            }
+            return .accept(defeat.restoring ?? defeat.revision)
+        case .restart:
+            guard record.phase == .running else {
+                throw ControlFault.refused(
+                    record.key,
+                    "only a Running deployment can be restarted; it is \(record.phase)"
+                )
+            }
+            return .restart
+        case .suspend: return .hold
+        case .resume: return .release
+        }
+    }
+
+    public func confirmPrune() async throws -> [DeploymentKey] {
+        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        var keys: [DeploymentKey] = []
+        for id in sourceStates.keys.sorted() {
+            guard let held = sourceStates[id]?.held, !held.isEmpty else { continue }
+            sourceStates[id]?.confirmed.formUnion(held)
+            keys += held
+            sourceChanged(id)
+        }
+        guard !keys.isEmpty else { return [] }
+        await resync()
+        try await persist()
+        return keys
+    }
+}

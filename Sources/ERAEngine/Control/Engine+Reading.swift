@@ -1,0 +1,95 @@
+public import ERAContracts
+public import ERACore
+
+/// What the API reads.
+extension Engine: ControlPlane {
+    public func list() -> DeploymentList {
+        DeploymentList(
+            views: entries.values.filter(\.isShown).map(\.view).sorted { $0.record.key < $1.record.key },
+            resourceVersion: outbox.resourceVersion
+        )
+    }
+
+    public func view(_ key: DeploymentKey) -> DeploymentView? {
+        entries[key].flatMap { $0.isShown ? $0.view : nil }
+    }
+
+    public func watch() -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>) {
+        (list(), watchers.add())
+    }
+
+    /// Tells those who watch how a deployment is now.
+    func publish(_ key: DeploymentKey, isNew: Bool = false) {
+        guard !watchers.isEmpty, let entry = entries[key] else { return }
+        let kind: DeploymentChange.Kind = entry.isShown ? (isNew ? .added : .modified) : .deleted
+        watchers.send(DeploymentChange(kind: kind, view: entry.view))
+    }
+
+    public func events(_ key: DeploymentKey?) async throws -> [StoredEvent] {
+        try await seams.store.events(key)
+    }
+
+    public func watchEvents() -> AsyncStream<StoredEvent> { eventWatchers.add() }
+
+    public func sources() -> [SourceStatus] {
+        sourceStates.values.map { $0.status() }.sorted { $0.id < $1.id }
+    }
+
+    public func plugins() -> [PluginDescription] {
+        pluginTable.values.map(\.description).sorted { $0.name < $1.name }
+    }
+
+    public func health() -> EngineHealth {
+        var phases: [Phase: Int] = [:]
+        for entry in entries.values where entry.isShown { phases[entry.record.phase, default: 0] += 1 }
+        return EngineHealth(
+            isReady: hasStarted,
+            degraded: degraded
+                ?? quarantinedCopy.map {
+                    "the database was damaged or missing at start; the old one lies in \($0)"
+                },
+            startedAt: startedAt,
+            phases: phases,
+            busy: queue.count
+        )
+    }
+
+    public func logs(
+        _ key: DeploymentKey,
+        previous: Bool,
+        _ request: LogRequest
+    ) throws -> AsyncThrowingStream<[UInt8], any Error> {
+        guard let record = entries[key]?.record, record.phase != .deleted else {
+            throw ControlFault.notFound(key)
+        }
+        let current = record.servedRevision ?? record.target
+        let earlier = record.onDisk.subtracting([current])
+        guard
+            let revision = previous
+                ? record.lastFailed.flatMap({ earlier.contains($0) ? $0 : nil }) ?? earlier.max() : current
+        else {
+            throw ControlFault.refused(key, "no logs of an earlier revision are kept")
+        }
+        guard let spec = record.revisions[revision]?.spec, let plugin = pluginTable[spec.runtime.plugin] else {
+            throw ControlFault.refused(
+                key,
+                "the plugin of revision \(revision) is not there to read its logs"
+            )
+        }
+        return plugin.logs(InstanceID(key, revision), request)
+    }
+
+    public func resync() async {
+        for id in sourceStates.keys { sourceStates[id]?.isDue = true }
+        wakeAll()
+        await withCheckedContinuation { waiter in
+            resyncWaiters.append(waiter)
+            sourcesReady.raise()
+        }
+    }
+}
+
+extension Entry {
+    /// Whether it exists for the API: a tombstone does not.
+    var isShown: Bool { record.phase != .deleted }
+}

@@ -1,0 +1,165 @@
+import ERAContracts
+import ERACore
+import Logging
+
+/// Facts: into the record at once, into the store in order, to those who watch once they are in the store.
+extension Engine {
+    /// Notes a fact about a deployment.
+    ///
+    /// - Returns: Whether it was possible; an impossible one is dropped and logged.
+    @discardableResult
+    func note(_ kind: JournalEvent.Kind, for key: DeploymentKey) -> Bool {
+        guard var entry = entries[key] else { return false }
+        let event = JournalEvent(at: seams.clock.now(), kind)
+        let before = entry.record
+        let after: DeploymentRecord
+        do {
+            after = try before.applying(event)
+        } catch {
+            seams.logger.error("impossible event dropped", metadata: ["error": "\(error)"])
+            return false
+        }
+        // A fact that changes nothing needs no place in the journal.
+        guard after != before else { return true }
+        entry.record = after
+        if before.epoch != after.epoch { entry.interruption?.finish() }
+        if case .deletionRequested = kind { entry.deletionRequestedAt = event.at.wall }
+        outbox.add(.entry(JournalEntry(event: event, record: after)))
+        if before.mustPersist(before: after) { entry.unpersisted = outbox.added }
+        entries[key] = entry
+        for notice in notices(from: before, to: after, event) { outbox.add(.notice(notice)) }
+        outboxReady.raise()
+        changed(from: before, to: after)
+        return true
+    }
+
+    /// Begins the record of a deployment that was not known.
+    func found(_ kind: JournalEvent.Kind, _ key: DeploymentKey) {
+        let event = JournalEvent(at: seams.clock.now(), kind)
+        do {
+            let record = try DeploymentRecord(key: key, founding: event)
+            var entry = Entry(record: record, resourceVersion: outbox.resourceVersion)
+            outbox.add(.entry(JournalEntry(event: event, record: record)))
+            entry.unpersisted = outbox.added
+            entries[key] = entry
+            for notice in notices(from: nil, to: record, event) { outbox.add(.notice(notice)) }
+            outboxReady.raise()
+            indexDependencies(of: record)
+        } catch {
+            seams.logger.error("impossible declaration dropped", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Wakes whoever waits for what has changed.
+    private func changed(from before: DeploymentRecord, to after: DeploymentRecord) {
+        if before.declaration.deployment.spec.dependsOn != after.declaration.deployment.spec.dependsOn {
+            indexDependencies(of: after)
+        }
+        if before.isAvailable != after.isAvailable {
+            for dependent in dependents[after.key] ?? [] { wake(dependent) }
+        }
+        if before.phase != after.phase, after.phase == .deleted {
+            for dependency in after.dependencies { wake(dependency) }
+            // A source may have declared it again meanwhile.
+            for id in sourceStates.keys { sourceChanged(id) }
+        }
+    }
+
+    func indexDependencies(of record: DeploymentRecord) {
+        for dependency in record.dependencies { dependents[dependency, default: []].insert(record.key) }
+    }
+
+    /// Returns when everything noted so far, or up to a position in the outbox, is on disk.
+    ///
+    /// - Throws: ``ControlFault/degraded(_:)``.
+    func persist(through position: Int? = nil) async throws {
+        let goal = position ?? outbox.added
+        if outbox.taken < goal {
+            outboxReady.raise()
+            await withCheckedContinuation { outbox.wait(for: goal, $0) }
+        }
+        if let degraded { throw ControlFault.degraded(degraded) }
+        guard outbox.taken >= goal else { throw CancellationError() }
+        do {
+            try await seams.store.flush()
+        } catch {
+            degrade(error)
+            throw ControlFault.degraded("\(error)")
+        }
+    }
+
+    /// Hands the outbox to the store, and mends the store when it does not work.
+    func writeOut() async {
+        for await _ in outboxReady.stream {
+            if degraded != nil { await recover() }
+            await drainOutbox()
+            if degraded != nil { outboxReady.raise() }
+        }
+        outbox.releaseWaiters()
+    }
+
+    func drainOutbox() async {
+        while let item = outbox.items.first, degraded == nil {
+            switch item {
+            case .notice(let notice):
+                await seams.store.note(notice)
+            case .entry(let entry):
+                do {
+                    let version = try await seams.store.append(entry, .deferred)
+                    outbox.resourceVersion = version
+                    entries[entry.record.key]?.resourceVersion = version
+                    seams.failpoint("appended.\(entry.record.phase)")
+                } catch is CancellationError {
+                    return
+                } catch {
+                    degrade(error)
+                    return
+                }
+                publish(entry.record.key, isNew: isFounding(entry.event))
+            }
+            outbox.removeFirst()
+        }
+    }
+
+    private func isFounding(_ event: JournalEvent) -> Bool {
+        if case .declared(let declaration, _?, _) = event.kind { declaration.generation == 1 } else { false }
+    }
+
+    /// From now on nothing is started or stopped, until the store works again.
+    func degrade(_ error: any Error) {
+        guard degraded == nil else { return }
+        degraded = "\(error)"
+        seams.logger.critical(
+            "store does not work; workloads are left as they are",
+            metadata: ["error": "\(error)"]
+        )
+        outbox.releaseWaiters()
+        wakeAll()
+        outboxReady.raise()
+    }
+
+    private func recover() async {
+        while !Task.isCancelled, degraded != nil {
+            do {
+                try await seams.clock.sleep(until: seams.clock.now().uptime + options.recoveryPause)
+                try await seams.store.recover()
+                degraded = nil
+                seams.logger.notice("store works again")
+                wakeAll()
+            } catch {
+                seams.logger.debug("store still does not work", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+extension DeploymentRecord {
+    var isBeingDeleted: Bool { phase == .stopping || phase == .uninstalling }
+
+    /// The deployments that must be Available before this one starts.
+    var dependencies: [DeploymentKey] {
+        declaration.deployment.spec.dependsOn.map {
+            DeploymentKey(namespace: $0.namespace ?? key.namespace, name: $0.name)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import ERAContracts
+import ERACore
+import Logging
+
+/// One pass over one deployment: observe, decide, do, until there is nothing to do now.
+extension Engine {
+    func pass(_ key: DeploymentKey) async {
+        defer {
+            queue.finish(key)
+            work.raise()
+        }
+        await observe(key)
+        for _ in 0..<passHopLimit {
+            guard !Task.isCancelled, let entry = entries[key] else { return }
+            if let degraded {
+                return settle(key, Wait(until: nil, reason: .degraded(degraded)))
+            }
+            switch decide(
+                entry.record,
+                observed: observation(of: entry),
+                now: seams.clock.now(),
+                jitter: Jitter(seams.random())
+            ) {
+            case .record(let fact):
+                guard note(fact, for: key) else { return postpone(key) }
+            case .run(let step):
+                if options.observeOnly {
+                    return settle(key, Wait(until: nil, reason: .source("observe only: \(step) is due")))
+                }
+                guard await perform(step, key) else { return postpone(key) }
+                await observe(key)
+            case .wait(let wait):
+                return settle(key, wait)
+            case .idle:
+                return settle(key, nil)
+            }
+            startProbes(key)
+        }
+        queue.add(key)
+    }
+
+    /// Asks the plugins what there is of each revision.
+    private func observe(_ key: DeploymentKey) async {
+        guard let record = entries[key]?.record else { return }
+        var instances: [RevisionNumber: InstanceStatus] = [:]
+        var unobservable: [RevisionNumber: Failure] = [:]
+        for revision in record.onDisk.sorted() {
+            guard let spec = record.revisions[revision]?.spec else { continue }
+            guard let plugin = pluginTable[spec.runtime.plugin] else {
+                // What was never installed by it cannot run.
+                guard record.handles[revision] != nil else { continue }
+                unobservable[revision] = .transient(
+                    .pluginMissing,
+                    "the runtime plugin \(spec.runtime.plugin) is gone; install it again"
+                )
+                continue
+            }
+            do {
+                instances[revision] = try await plugin.status(InstanceID(key, revision))
+            } catch let failure as Failure {
+                unobservable[revision] = failure
+            } catch {
+                unobservable[revision] = .transient(.pluginFault, "\(error)")
+            }
+        }
+        entries[key]?.take(instances, unobservable)
+        startProbes(key)
+    }
+
+    private func observation(of entry: Entry) -> Observation {
+        var observation = entry.observation
+        observation.health = entry.verdicts
+        observation.unmetDependencies = entry.record.dependencies.filter {
+            entries[$0]?.record.isAvailable != true
+        }
+        observation.dependents = (dependents[entry.record.key] ?? []).filter { dependent in
+            guard let other = entries[dependent]?.record, other.dependencies.contains(entry.record.key) else {
+                return false
+            }
+            return other.isBeingDeleted
+        }.sorted()
+        return observation
+    }
+
+    /// Nothing more to do in this pass: shows why, and sets when to look again.
+    private func settle(_ key: DeploymentKey, _ wait: Wait?) {
+        guard var entry = entries[key] else { return }
+        let isNews = entry.wait?.reason != wait?.reason
+        entry.wait = wait
+        entries[key] = entry
+        var times = entry.watched.values.compactMap(\.monitor.nextAt)
+        if let until = wait?.until { times.append(until) }
+        if !entry.observation.unobservable.isEmpty {
+            times.append(seams.clock.now().uptime + options.observationPause)
+        }
+        setTimer(key, times.min())
+        if isNews { publish(key) }
+    }
+
+    /// Something impossible was decided or came back; not at once again.
+    private func postpone(_ key: DeploymentKey) {
+        setTimer(key, seams.clock.now().uptime + options.observationPause)
+    }
+
+    // MARK: Steps
+
+    /// Performs a step and notes what came of it.
+    ///
+    /// - Returns: Whether to go on at once.
+    private func perform(_ step: Step, _ key: DeploymentKey) async -> Bool {
+        guard let epoch = entries[key]?.record.epoch else { return false }
+        if let position = entries[key]?.unpersisted {
+            do {
+                try await persist(through: position)
+            } catch {
+                return true  // The next hop sees that the store does not work, or that the task is cancelled.
+            }
+            if entries[key]?.unpersisted == position { entries[key]?.unpersisted = nil }
+            guard entries[key]?.record.epoch == epoch else { return true }
+        }
+        guard let entry = entries[key] else { return false }
+        let (interruption, interrupter) = AsyncStream<Never>.makeStream()
+        entries[key]?.step = step
+        entries[key]?.interruption = interrupter
+        if step.isSlow { publish(key) }
+        seams.failpoint("before.\(step.name)")
+        let outcome = await race(order(step, entry, key), interruption)
+        seams.failpoint("after.\(step.name)")
+        entries[key]?.step = nil
+        entries[key]?.progress = nil
+        entries[key]?.interruption = nil
+        guard let outcome, let now = entries[key], now.record.epoch == epoch, !Task.isCancelled else {
+            return true
+        }
+        switch outcome {
+        case .success(let result):
+            return note(.stepSucceeded(step, result), for: key)
+        case .failure(let failure):
+            seams.logger.info(
+                "step failed",
+                metadata: ["deployment": "\(key)", "step": "\(step)", "error": "\(failure)"]
+            )
+            return note(.stepFailed(step, failure, Jitter(seams.random())), for: key)
+        }
+    }
+
+    private func order(_ step: Step, _ entry: Entry, _ key: DeploymentKey) -> StepExecutor.Order {
+        StepExecutor.Order(
+            step: step,
+            record: entry.record,
+            active: entry.active,
+            progress: { [progressed] in progressed.report(key, $0) }
+        )
+    }
+
+    /// The step, until it is done, takes too long, or is interrupted.
+    ///
+    /// - Returns: Nil when it was interrupted; what it did then, the next observation shows.
+    private func race(
+        _ order: StepExecutor.Order,
+        _ interruption: AsyncStream<Never>
+    ) async -> Result<StepResult, Failure>? {
+        let revision = order.step.revision ?? order.record.target
+        let grace = order.record.policy(for: revision).stop.grace
+        let limit = options.timeLimits.limit(of: order.step, grace: grace)
+        let deadline = seams.clock.now().uptime + limit
+        return await withTaskGroup(of: RaceEnd.self) { [executor, clock = seams.clock] group in
+            group.addTask {
+                do {
+                    return .done(.success(try await executor.perform(order)))
+                } catch let failure as Failure {
+                    return .done(.failure(failure))
+                } catch {
+                    return .done(.failure(.transient(.internalFault, "\(order.step) failed: \(error)")))
+                }
+            }
+            group.addTask {
+                for await _ in interruption {}
+                return .interrupted
+            }
+            group.addTask {
+                // Cancelled, the sleep has lost the race, and what it returns counts for nothing.
+                try? await clock.sleep(until: deadline)
+                return .timedOut
+            }
+            let first = await group.next()
+            group.cancelAll()
+            guard case .done(let outcome) = first else {
+                // A step that came through after all has done its work.
+                for await end in group {
+                    if case .done(.success(let result)) = end, first == .timedOut { return .success(result) }
+                }
+                guard first == .timedOut else { return nil }
+                return .failure(.transient(.timeout, "\(order.step) took longer than \(limit.manifestText)"))
+            }
+            return outcome
+        }
+    }
+}
+
+/// How a race between a step, its time limit and an interruption ended.
+private enum RaceEnd: Equatable {
+    case done(Result<StepResult, Failure>)
+    case timedOut
+    case interrupted
+}
+
+extension Step {
+    /// Whether people may want to see it while it is in progress.
+    fileprivate var isSlow: Bool {
+        switch self {
+        case .fetch, .install, .stop, .removeVolumes: true
+        case .validate, .prepare, .start, .remove, .purge: false
+        }
+    }
+}

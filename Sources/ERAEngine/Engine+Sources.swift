@@ -1,0 +1,156 @@
+import ERAContracts
+import ERACore
+import ERAManifest
+import Logging
+
+/// From files to declarations.
+extension Engine {
+    /// A source may have changed; it is read soon.
+    func sourceChanged(_ id: SourceID) {
+        sourceStates[id]?.isDue = true
+        sourcesReady.raise()
+    }
+
+    /// Reads the sources that are due, one after the other.
+    func keepSourcesRead() async {
+        sourcesReady.raise()
+        for await _ in sourcesReady.stream {
+            for id in sourceStates.keys.sorted() where sourceStates[id]?.isDue == true {
+                sourceStates[id]?.isDue = false
+                await read(id)
+            }
+            if !hasStarted {
+                hasStarted = true
+                seams.logger.notice("all sources were read")
+            }
+            let waiters = resyncWaiters
+            resyncWaiters = []
+            for waiter in waiters { waiter.resume() }
+        }
+        for waiter in resyncWaiters { waiter.resume() }
+        resyncWaiters = []
+    }
+
+    private func read(_ id: SourceID) async {
+        guard let state = sourceStates[id] else { return }
+        do {
+            let snapshot = try await state.source.snapshot()
+            let isSame = state.revision == snapshot.revision && state.unavailable == nil
+            let files = isSame ? state.files : await parse(snapshot, before: state.files)
+            sourceStates[id]?.files = files
+            sourceStates[id]?.revision = snapshot.revision
+            sourceStates[id]?.unavailable = nil
+            sourceStates[id]?.readAt = seams.clock.now().wall
+            sourceStates[id]?.wasRead = true
+            apply(id)
+        } catch is CancellationError {
+            return
+        } catch {
+            if sourceStates[id]?.unavailable == nil {
+                seams.logger.error("source unavailable", metadata: ["source": "\(id)", "error": "\(error)"])
+            }
+            sourceStates[id]?.unavailable = "\(error)"
+            sourceStates[id]?.wasRead = true
+        }
+    }
+
+    /// Off the engine's own thread: a large file takes its time.
+    private nonisolated func parse(
+        _ snapshot: SourceSnapshot,
+        before: [String: SourceState.File]
+    ) async -> [String: SourceState.File] {
+        SourceState.parse(snapshot, before: before)
+    }
+
+    /// Makes and carries out the plan for a source.
+    private func apply(_ id: SourceID) {
+        guard let state = sourceStates[id] else { return }
+        let plan = IngestPlan(
+            IngestPlan.Input(
+                source: id,
+                declared: state.declared,
+                mentioned: Set(state.files.values.filter(\.isUnusable).flatMap(\.mentioned)),
+                unusable: Set(state.files.filter(\.value.isUnusable).keys),
+                known: known,
+                claimed: claims(except: id),
+                confirmed: state.confirmed
+            )
+        )
+        for wanted in plan.declare {
+            declare(wanted.deployment, Origin(source: id.rawValue, path: wanted.path))
+        }
+        for key in plan.delete {
+            note(.deletionRequested, for: key)
+            wake(key)
+        }
+        report(plan, of: id)
+        sourceStates[id]?.planProblems = plan.problems
+        sourceStates[id]?.held = plan.held
+        sourceStates[id]?.confirmed.subtract(plan.delete)
+    }
+
+    private func report(_ plan: IngestPlan, of id: SourceID) {
+        for problem in plan.problems where sourceStates[id]?.planProblems.contains(problem) != true {
+            seams.logger.error(
+                "manifest refused",
+                metadata: ["source": "\(id)", "file": "\(problem.path)", "error": "\(problem.message)"]
+            )
+        }
+        guard !plan.held.isEmpty, plan.held != sourceStates[id]?.held else { return }
+        seams.logger.warning(
+            "deletions wait for: era prune --confirm",
+            metadata: [
+                "source": "\(id)", "deployments": "\(plan.held.map(\.description).joined(separator: ", "))",
+            ]
+        )
+    }
+
+    var known: [DeploymentKey: IngestPlan.Known] {
+        entries.compactMapValues { entry in
+            let record = entry.record
+            guard record.phase != .deleted else { return nil }
+            return IngestPlan.Known(
+                origin: record.declaration.origin,
+                isBeingRemoved: record.isBeingDeleted,
+                dependencies: record.dependencies
+            )
+        }
+    }
+
+    /// What other sources declare, as far as they own it.
+    private func claims(except id: SourceID) -> [DeploymentKey: Origin] {
+        var claims: [DeploymentKey: Origin] = [:]
+        for (other, state) in sourceStates where other != id {
+            for wanted in state.declared {
+                let origin = Origin(source: other.rawValue, path: wanted.path)
+                let owner = entries[wanted.deployment.key]?.record.declaration.origin
+                if owner?.source == other.rawValue { claims[wanted.deployment.key] = origin }
+            }
+        }
+        return claims
+    }
+
+    /// Declares a deployment, if that changes anything.
+    @discardableResult
+    func declare(_ deployment: Deployment, _ origin: Origin) -> DeclarationChange {
+        let key = deployment.key
+        let record = entries[key]?.record
+        if record?.declaration.deployment == deployment, record?.declaration.origin == origin,
+            record?.phase != .deleted, record?.isBeingDeleted == false
+        {
+            return .unchanged
+        }
+        let change = DeploymentRecord.change(
+            of: record,
+            to: deployment,
+            templateHash: templateHash(of: deployment.spec),
+            origin: origin,
+            uid: seams.makeUID(),
+            at: seams.clock.now().wall
+        )
+        guard case .declare(let event) = change else { return change }
+        if record == nil { found(event, key) } else { note(event, for: key) }
+        wake(key)
+        return change
+    }
+}

@@ -1,0 +1,136 @@
+import ERAContracts
+import ERACore
+import ERAManifest
+import Logging
+public import ServiceLifecycle
+
+/// The shell around the core: reads sources, observes instances, asks `decide`, performs the one step it names,
+/// notes the outcome, and does so again.
+///
+/// Level-triggered: whatever happens only names a deployment to look at. One pass at a time for a deployment, many
+/// in parallel, bounded. An actor, since passes, timers, sources and the API change the same table of records;
+/// no method keeps a decision across an `await`.
+public actor Engine: Service {
+    let options: EngineOptions
+    let seams: EngineSeams
+    let pluginTable: [PluginName: any RuntimePlugin]
+    let executor: StepExecutor
+    let startedAt: WallTime
+
+    var entries: [DeploymentKey: Entry] = [:]
+    /// Who depends on a deployment.
+    var dependents: [DeploymentKey: Set<DeploymentKey>] = [:]
+    var queue = WorkQueue<DeploymentKey>()
+    var timers = TimerQueue<DeploymentKey>()
+    var pendingProbes: [ProbeJob] = []
+    var probesUnderway = 0
+    /// Where the timer loop waits now, and how to make it look again.
+    var alarm: (at: Uptime?, ring: AsyncStream<Never>.Continuation)?
+
+    var outbox = Outbox()
+    /// Why nothing is written now; nil when all is well.
+    var degraded: String?
+    /// Nothing may be concluded from what the store does not hold.
+    var quarantinedCopy: String?
+    var hasStarted = false
+
+    var sourceStates: [SourceID: SourceState] = [:]
+    var watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
+    var eventWatchers = Watchers<StoredEvent>(limit: watchBacklogLimit)
+    /// Who waits for a full look at everything.
+    var resyncWaiters: [CheckedContinuation<Void, Never>] = []
+
+    let work = Signal()
+    let outboxReady = Signal()
+    let sourcesReady = Signal()
+    let progressed = ProgressReports()
+
+    public init(seams: EngineSeams, options: EngineOptions = EngineOptions()) {
+        self.seams = seams
+        self.options = options
+        pluginTable = Dictionary(seams.plugins.map { ($0.description.name, $0) }) { first, _ in first }
+        executor = StepExecutor(plugins: pluginTable, workspace: seams.workspace, fetcher: seams.fetcher)
+        startedAt = seams.clock.now().wall
+        for source in seams.sources { sourceStates[source.id] = SourceState(source) }
+    }
+
+    /// Loads the records, adopts what runs, and reconciles until the task is cancelled.
+    ///
+    /// - Throws: What the store throws at start; afterwards trouble is shown, not thrown.
+    public func run() async throws {
+        try await load()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.dispatch() }
+            group.addTask { await self.keepTime() }
+            group.addTask { await self.writeOut() }
+            group.addTask { await self.keepSourcesRead() }
+            group.addTask { await self.resyncPeriodically() }
+            group.addTask { await self.collectPeriodically() }
+            group.addTask { await self.showProgress() }
+            for source in seams.sources {
+                group.addTask { for await _ in source.changes() { await self.sourceChanged(source.id) } }
+            }
+            for plugin in seams.plugins {
+                group.addTask { for await id in plugin.changes() { await self.wake(id.deployment) } }
+            }
+            await gracefulShutdownOrCancellation()
+            group.cancelAll()
+        }
+        await shutDown()
+    }
+
+    /// Reads what the store holds and settles in which boot its uptimes are meant.
+    private func load() async throws {
+        let state = try await seams.store.load()
+        quarantinedCopy = state.quarantinedCopy
+        let isRebooted = state.bootID.map { $0 != seams.bootID } ?? false
+        for stored in state.records {
+            entries[stored.record.key] = Entry(record: stored.record, resourceVersion: stored.resourceVersion)
+            indexDependencies(of: stored.record)
+        }
+        outbox.resourceVersion = state.resourceVersion
+        for key in entries.keys.sorted() {
+            note(.resumed(rebooted: isRebooted), for: key)
+            wake(key)
+        }
+        try await seams.store.setBootID(seams.bootID)
+        seams.logger.info(
+            "records loaded",
+            metadata: ["count": "\(entries.count)", "rebooted": "\(isRebooted)"]
+        )
+    }
+
+    private func shutDown() async {
+        watchers.finish()
+        eventWatchers.finish()
+        // The store is closed by whoever opened it; it says itself what could not be written.
+        await drainOutbox()
+        do {
+            try await seams.store.flush()
+        } catch {
+            seams.logger.error("last changes not written", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Asks for a pass; what it is about, the pass finds out itself.
+    func wake(_ key: DeploymentKey) {
+        guard entries[key] != nil else { return }
+        queue.add(key)
+        work.raise()
+    }
+
+    func wakeAll() { for key in entries.keys.sorted() { wake(key) } }
+
+    /// Sets when to look at a deployment again whatever happens.
+    func setTimer(_ key: DeploymentKey, _ time: Uptime?) {
+        timers.set(key, time)
+        guard let time else { return }
+        if let alarm, alarm.at.map({ time < $0 }) ?? true { alarm.ring.finish() }
+    }
+}
+
+/// Returns when the service is to end.
+private func gracefulShutdownOrCancellation() async {
+    // Both ends are the same to the engine: workloads go on in either case.
+    try? await gracefulShutdown()
+}

@@ -1,0 +1,159 @@
+import ERAContracts
+import ERACore
+
+/// What a source's files mean for the deployments that are known: decided here, done elsewhere.
+struct IngestPlan: Equatable {
+    /// One deployment that a file declares.
+    struct Wanted: Equatable {
+        var deployment: Deployment
+        var path: String
+    }
+
+    /// What a plan is made of.
+    struct Input {
+        var source: SourceID
+        /// Every deployment that a file of the source declares, more than once where several do.
+        var declared: [Wanted]
+        /// Keys that files mention which cannot be used now: no reason to delete what runs.
+        var mentioned: Set<DeploymentKey>
+        /// Files that cannot be used now: what they declared before stays.
+        var unusable: Set<String>
+        /// The known deployments that are not deleted, with what they were declared as.
+        var known: [DeploymentKey: Known]
+        /// Deployments of other sources' latest snapshots.
+        var claimed: [DeploymentKey: Origin]
+        /// Deletions that a person has confirmed.
+        var confirmed: Set<DeploymentKey>
+    }
+
+    struct Known: Equatable {
+        var origin: Origin
+        var isBeingRemoved: Bool
+        var dependencies: [DeploymentKey]
+    }
+
+    struct Problem: Equatable {
+        var path: String
+        var message: String
+    }
+
+    var declare: [Wanted] = []
+    var delete: [DeploymentKey] = []
+    /// Deletions that wait for a person.
+    var held: [DeploymentKey] = []
+    var problems: [Problem] = []
+
+    init(_ input: Input) {
+        let byKey = Dictionary(grouping: input.declared) { $0.deployment.key }
+        var candidates: [DeploymentKey: Wanted] = [:]
+        for (key, wanted) in byKey.sorted(by: { $0.key < $1.key }) {
+            if wanted.count > 1 {
+                refuseDuplicates(key, wanted)
+            } else if let other = claimant(key, input) {
+                problems += wanted.map {
+                    Problem(path: $0.path, message: "\(key) is declared in \(other) already; change it there")
+                }
+            } else {
+                candidates[key] = wanted[0]
+            }
+        }
+        refuseCycles(&candidates, input)
+        declare = candidates.values.sorted { $0.deployment.key < $1.deployment.key }
+        planPrunes(Set(byKey.keys).union(input.mentioned), input)
+    }
+
+    /// Neither of several declarations of one name counts; what runs stays.
+    private mutating func refuseDuplicates(_ key: DeploymentKey, _ wanted: [Wanted]) {
+        let paths = wanted.map(\.path).sorted()
+        for path in Set(paths).sorted() {
+            let others = Set(paths).subtracting([path]).sorted()
+            let where_ =
+                others.isEmpty
+                ? "more than once in this file" : "in \(others.joined(separator: ", ")) as well"
+            problems.append(
+                Problem(
+                    path: path,
+                    message: "\(key) is declared \(where_); none of them is applied, remove one"
+                )
+            )
+        }
+    }
+
+    /// Who else declares the deployment and has the right to.
+    private func claimant(_ key: DeploymentKey, _ input: Input) -> Origin? {
+        if let claim = input.claimed[key] { return claim }
+        guard let known = input.known[key], known.origin.source == SourceID.api.rawValue,
+            !known.isBeingRemoved
+        else { return nil }
+        return known.origin
+    }
+
+    /// A deployment on a cycle of `dependsOn` would wait for itself.
+    private mutating func refuseCycles(_ candidates: inout [DeploymentKey: Wanted], _ input: Input) {
+        var edges = input.known.mapValues(\.dependencies)
+        for (key, wanted) in candidates { edges[key] = wanted.deployment.dependencies }
+        for key in candidates.keys.sorted() {
+            guard let cycle = cycle(from: key, edges), let wanted = candidates[key] else { continue }
+            let text = cycle.map(\.description).joined(separator: " → ")
+            problems.append(
+                Problem(path: wanted.path, message: "spec.dependsOn of \(key) goes in a circle: \(text)")
+            )
+        }
+        for problem in problems {
+            // Removed after all are found, so that each file on the circle is told.
+            candidates = candidates.filter { key, wanted in
+                wanted.path != problem.path || cycle(from: key, edges) == nil
+            }
+        }
+    }
+
+    /// Deletes what the source declared and declares no more, unless that looks like an accident.
+    private mutating func planPrunes(_ present: Set<DeploymentKey>, _ input: Input) {
+        let owned = input.known.filter {
+            $0.value.origin.source == input.source.rawValue && !$0.value.isBeingRemoved
+        }
+        let missing = owned.filter { key, known in
+            !present.contains(key) && !(known.origin.path.map(input.unusable.contains) ?? false)
+                && input.claimed[key] == nil
+        }.keys.sorted()
+        let unconfirmed = missing.filter { !input.confirmed.contains($0) }
+        if pruneNeedsConfirmation(unconfirmed.count, of: owned.count) {
+            held = unconfirmed
+            delete = missing.filter(input.confirmed.contains)
+        } else {
+            delete = missing
+        }
+    }
+}
+
+/// Whether so many deletions at once look like an accident: all, or more than one and more than 30 %.
+func pruneNeedsConfirmation(_ missing: Int, of owned: Int) -> Bool {
+    missing > 0 && (missing == owned || missing > 1 && missing * 10 > owned * 3)
+}
+
+/// The way from a key along its dependencies back to it; nil when there is none.
+func cycle(from start: DeploymentKey, _ edges: [DeploymentKey: [DeploymentKey]]) -> [DeploymentKey]? {
+    var visited: Set<DeploymentKey> = []
+    var path = [start]
+    // Depth first with an explicit stack: dependencies can be chained by the thousand.
+    var stack = [(edges[start] ?? []).makeIterator()]
+    while let top = stack.indices.last {
+        guard let next = stack[top].next() else {
+            stack.removeLast()
+            path.removeLast()
+            continue
+        }
+        if next == start { return path + [start] }
+        guard visited.insert(next).inserted else { continue }
+        path.append(next)
+        stack.append((edges[next] ?? []).makeIterator())
+    }
+    return nil
+}
+
+extension Deployment {
+    /// What it depends on, with the namespace filled in.
+    var dependencies: [DeploymentKey] {
+        spec.dependsOn.map { DeploymentKey(namespace: $0.namespace ?? metadata.namespace, name: $0.name) }
+    }
+}

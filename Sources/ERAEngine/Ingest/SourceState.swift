@@ -1,0 +1,98 @@
+import ERAContracts
+import ERACore
+import ERAManifest
+
+/// A source as it was last read.
+struct SourceState: Sendable {
+    /// A file, parsed, and what of it counts.
+    struct File: Sendable {
+        /// The bytes that `parsed` was made of: equal bytes are not parsed again.
+        var bytes: [UInt8]
+        var problems: [String]
+        /// The deployments of its last version without errors.
+        var deployments: [Deployment]
+        /// The latest version cannot be used: it has errors, is unreadable, or still is being written.
+        var isUnusable: Bool
+        /// Names that the latest version mentions.
+        var mentioned: [DeploymentKey]
+    }
+
+    let source: any ManifestSource
+    var revision: String?
+    var readAt: WallTime?
+    var unavailable: String?
+    var files: [String: File] = [:]
+    var planProblems: [IngestPlan.Problem] = []
+    var held: [DeploymentKey] = []
+    var confirmed: Set<DeploymentKey> = []
+    var isDue = true
+    /// It has been read, or found unavailable, at least once.
+    var wasRead = false
+
+    init(_ source: any ManifestSource) { self.source = source }
+
+    /// The files of a snapshot; what is unchanged or cannot be used now is taken from before.
+    static func parse(_ snapshot: SourceSnapshot, before: [String: File]) -> [String: File] {
+        var files: [String: File] = [:]
+        for file in snapshot.files {
+            let earlier = before[file.path]
+            switch file.content {
+            case .bytes(let bytes):
+                if let earlier, !earlier.bytes.isEmpty, earlier.bytes == bytes {
+                    files[file.path] = earlier
+                } else {
+                    files[file.path] = parse(bytes, file.path, earlier)
+                }
+            case .unreadable(let why):
+                files[file.path] = unusable(earlier, ["\(file.path): error: \(why)"])
+            case .unsettled:
+                files[file.path] = unusable(earlier, earlier?.problems ?? [])
+            }
+        }
+        return files
+    }
+
+    private static func parse(_ bytes: [UInt8], _ path: String, _ earlier: File?) -> File {
+        let manifest = ManifestFile(reading: bytes, file: path)
+        return File(
+            bytes: bytes,
+            problems: manifest.diagnostics.map(\.rendered),
+            deployments: manifest.hasErrors ? earlier?.deployments ?? [] : manifest.entries.map(\.deployment),
+            isUnusable: manifest.hasErrors,
+            mentioned: manifest.keysSeen
+        )
+    }
+
+    private static func unusable(_ earlier: File?, _ problems: [String]) -> File {
+        File(
+            bytes: [],
+            problems: problems,
+            deployments: earlier?.deployments ?? [],
+            isUnusable: true,
+            mentioned: earlier?.mentioned ?? []
+        )
+    }
+
+    var declared: [IngestPlan.Wanted] {
+        files.sorted { $0.key < $1.key }.flatMap { path, file in
+            file.deployments.map { IngestPlan.Wanted(deployment: $0, path: path) }
+        }
+    }
+
+    func status() -> SourceStatus {
+        SourceStatus(
+            id: source.id,
+            revision: revision,
+            readAt: readAt,
+            unavailable: unavailable,
+            files: files.sorted { $0.key < $1.key }.map { path, file in
+                SourceStatus.File(
+                    path: path,
+                    deployments: file.deployments.map(\.key),
+                    problems: file.problems + planProblems.filter { $0.path == path }.map(\.message)
+                )
+            },
+            heldPrunes: held
+        )
+    }
+}
