@@ -1,0 +1,140 @@
+import CLibArchive
+import ERACore
+import Glibc
+
+/// One archive as libarchive reads it: entries one after the other, each with its data.
+///
+/// Only tar and zip, plain or compressed with gzip, bzip2, xz or zstd by the libraries that libarchive is
+/// linked with; never by a program that it would start. Used by one task, on one thread at a time.
+final class ArchiveReader {
+    private let handle: OpaquePointer
+    /// The stream that a compressed tar is read from; nil where the archive is read directly.
+    private let source: DecompressedStream?
+
+    /// Opens a tar through its decompression; the stream is bounded.
+    init(tar path: String, outputLimit: Int64) throws {
+        handle = try Self.makeHandle()
+        let source = try DecompressedStream(path, outputLimit: outputLimit)
+        self.source = source
+        archive_read_support_format_tar(handle)
+        archive_read_support_filter_none(handle)
+        // What follows the end of a tar must be zeros or another tar: garbage is then an error.
+        archive_read_set_options(handle, "tar:read_concatenated_archives")
+        let context = Unmanaged.passUnretained(source).toOpaque()
+        let result = archive_read_open(
+            handle,
+            context,
+            nil,
+            { _, context, buffer in
+                guard let context, let buffer else { return -1 }
+                return Unmanaged<DecompressedStream>.fromOpaque(context).takeUnretainedValue().serve(buffer)
+            },
+            nil
+        )
+        guard result == ARCHIVE_OK else { throw failure() }
+    }
+
+    /// Opens a zip, by its central directory only: what a truncated one has lost.
+    init(zip path: String) throws {
+        handle = try Self.makeHandle()
+        source = nil
+        archive_read_support_format_zip_seekable(handle)
+        archive_read_support_filter_none(handle)
+        guard archive_read_open_filename(handle, path, 64 << 10) == ARCHIVE_OK else { throw failure() }
+    }
+
+    deinit { archive_read_free(handle) }
+
+    private static func makeHandle() throws -> OpaquePointer {
+        guard let handle = archive_read_new() else {
+            throw Failure.transient(.fileSystemError, "no memory to open an archive")
+        }
+        return handle
+    }
+
+    /// Whether libarchive saw the format that it was opened for; known after the first ``next()``.
+    var isRecognised: Bool { archive_format(handle) != 0 }
+    /// The name of the compression; nil where there is none.
+    var compression: String? { source?.compression }
+
+    /// The next entry; nil at the end. Pointers in it are good until the next call.
+    ///
+    /// - Throws: ``UnsafeArchive`` where the archive is damaged, truncated or beyond the limits.
+    func next() throws -> ArchiveEntry? {
+        var entry: OpaquePointer?
+        switch archive_read_next_header(handle, &entry) {
+        case ARCHIVE_EOF:
+            try source?.refuseTrailingGarbage()
+            return nil
+        case ARCHIVE_OK, ARCHIVE_WARN:
+            guard let entry else { throw UnsafeArchive("it is damaged") }
+            return ArchiveEntry(entry: entry)
+        default: throw failure()
+        }
+    }
+
+    /// The next piece of the entry's data and its place in the file; nil at the end. Holes are left out.
+    ///
+    /// - Throws: ``UnsafeArchive`` where the archive is damaged, truncated or beyond the limits.
+    func nextBlock() throws -> (bytes: UnsafeRawBufferPointer, offset: Int64)? {
+        var buffer: UnsafeRawPointer?
+        var size = 0
+        var offset: Int64 = 0
+        switch archive_read_data_block(handle, &buffer, &size, &offset) {
+        case ARCHIVE_EOF: return nil
+        case ARCHIVE_OK:
+            return (UnsafeRawBufferPointer(start: buffer, count: buffer == nil ? 0 : size), offset)
+        // A warning on data means that its checksum is wrong, or that it is cut.
+        default: throw failure()
+        }
+    }
+
+    private func failure() -> any Error {
+        if let trouble = source?.trouble { return trouble }
+        let text = archive_error_string(handle).map { String(cString: $0) } ?? "no reason given"
+        return UnsafeArchive("it is damaged or truncated (\(text))")
+    }
+}
+
+/// What an archive says about one of its entries.
+struct ArchiveEntry {
+    fileprivate let entry: OpaquePointer
+
+    enum Kind: Equatable {
+        case directory
+        case file
+        case symbolicLink(target: String)
+        case hardLink(target: String)
+        /// A device, a FIFO, a socket, with its word.
+        case special(String)
+    }
+
+    /// Nil where the archive has none, or one in a character set that cannot be read.
+    var path: String? {
+        Self.text(archive_entry_pathname_utf8(entry)) ?? Self.text(archive_entry_pathname(entry))
+    }
+    var mode: mode_t { archive_entry_perm(entry) }
+    var isEncrypted: Bool { archive_entry_is_encrypted(entry) != 0 }
+    /// As declared; nil where the archive does not say. May be negative.
+    var size: Int64? { archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil }
+
+    var kind: Kind {
+        let hardLink = archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry)
+        if let target = Self.text(hardLink) { return .hardLink(target: target) }
+        switch archive_entry_filetype(entry) {
+        case S_IFDIR: return .directory
+        case S_IFREG: return .file
+        case S_IFLNK:
+            let target = archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry)
+            return .symbolicLink(target: Self.text(target) ?? "")
+        case S_IFCHR, S_IFBLK: return .special("a device")
+        case S_IFIFO: return .special("a FIFO")
+        case S_IFSOCK: return .special("a socket")
+        default: return .special("of an unknown kind")
+        }
+    }
+
+    private static func text(_ pointer: UnsafePointer<CChar>?) -> String? {
+        pointer.flatMap { String(validatingCString: $0) }
+    }
+}

@@ -1,0 +1,152 @@
+import CLibArchive
+import CLinux
+public import ERACore
+public import ERAContracts
+import Glibc
+
+/// Unpacks tar (plain, gzip, bzip2, xz, zstd) and zip through libarchive, and defends the host against both.
+///
+/// Kept: files, directories, the permission bits without set-uid, set-gid, sticky and the write bits of
+/// others, hard links and symbolic links that stay inside. Dropped: owners, times, extended attributes, access
+/// lists. Refused, with nothing left behind: everything else, and whatever is beyond ``ArchiveLimits``. A
+/// single directory at the top is kept as it is, not stripped: what the archive says is where files are.
+///
+/// `auto` means zip for what begins as one, tar for what is one after decompression, and else the file as it
+/// is; a compressed file that holds no tar is refused, because it could be meant either way.
+public struct ArchiveUnpacker: ArtifactUnpacker {
+    private let limits: ArchiveLimits
+    private let executor = BlockingExecutor(label: "era.unpack")
+    private let gate: Gate
+
+    public init(limits: ArchiveLimits = ArchiveLimits()) {
+        self.limits = limits
+        gate = Gate(limit: limits.parallelLimit)
+    }
+
+    public func unpack(
+        _ path: String,
+        name: String,
+        format: ArtifactSpec.Format,
+        into directory: String
+    ) async throws {
+        try await withTaskExecutorPreference(executor) {
+            try await gate.withPermit {
+                try await unpackHere(path, name: name, format: format, into: directory)
+            }
+        }
+    }
+
+    // Async, so that it runs on the preferred executor; inside it is one piece of work.
+    private func unpackHere(
+        _ path: String,
+        name: String,
+        format: ArtifactSpec.Format,
+        into directory: String
+    ) async throws {
+        do {
+            guard access(directory, F_OK) != 0 else { return }
+            let tree = try StagedTree(target: directory)
+            do {
+                try fill(tree, from: path, name: name, format: format)
+                try Task.checkCancellation()
+                try tree.commit()
+            } catch {
+                tree.discard()
+                throw error
+            }
+        } catch let error as SystemError {
+            throw error.failure
+        } catch let error as UnsafeArchive {
+            throw Failure.permanent(
+                .unsafeArchive,
+                "the archive \(name) is refused: \(error.reason); have it packed anew"
+            )
+        }
+    }
+
+    private func fill(_ tree: StagedTree, from path: String, name: String, format: ArtifactSpec.Format) throws
+    {
+        switch format {
+        case .raw: try addRaw(path, name, to: tree)
+        case .zip: try unpackZip(path, to: tree)
+        case .tar:
+            guard try unpackTar(path, to: tree) == .unpacked else {
+                throw UnsafeArchive("it is no tar archive")
+            }
+        case .auto:
+            if try Self.beginsAsZip(path) { return try unpackZip(path, to: tree) }
+            switch try unpackTar(path, to: tree) {
+            case .unpacked: return
+            case .noTar(compression: nil): try addRaw(path, name, to: tree)
+            case .noTar(let compression?):
+                throw UnsafeArchive(
+                    "it is compressed with \(compression), but holds no tar; say `format: raw` to use it as it is"
+                )
+            }
+        }
+    }
+
+    private static func beginsAsZip(_ path: String) throws -> Bool {
+        var magic = [UInt8](repeating: 0, count: 4)
+        let file = try Descriptor(path, O_RDONLY)
+        let count = try magic.withUnsafeMutableBytes { try file.read(into: $0, from: path) }
+        return count == 4 && magic[0] == 0x50 && magic[1] == 0x4B
+            && (magic[2...] == [3, 4] || magic[2...] == [5, 6])
+    }
+
+    private func addRaw(_ path: String, _ name: String, to tree: StagedTree) throws {
+        guard let entry = try EntryPath(name, limits), entry.components.count == 1 else {
+            throw UnsafeArchive("\"\(name)\" is no name for a file")
+        }
+        let source = try Descriptor(path, O_RDONLY)
+        let file = try tree.addFile(entry, mode: 0o755)
+        if era_artifact_clone(file.number, source.number) == 0 { return }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            try Task.checkCancellation()
+            let count = try source.read(into: buffer, from: path)
+            if count == 0 { return }
+            try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: name)
+        }
+    }
+
+    private func unpackZip(_ path: String, to tree: StagedTree) throws {
+        try ZipTail.check(path)
+        try speakingUTF8 {
+            let reader = try ArchiveReader(zip: path)
+            var extraction = try extraction(of: path, into: tree)
+            try extraction.run(reader)
+        }
+    }
+
+    private enum TarOutcome: Equatable {
+        case unpacked
+        case noTar(compression: String?)
+    }
+
+    private func unpackTar(_ path: String, to tree: StagedTree) throws -> TarOutcome {
+        try speakingUTF8 {
+            var extraction = try extraction(of: path, into: tree)
+            let reader = try ArchiveReader(tar: path, outputLimit: extraction.outputLimit)
+            do {
+                try extraction.run(reader)
+            } catch is UnsafeArchive where !reader.isRecognised {
+                return .noTar(compression: reader.compression)
+            }
+            return reader.isRecognised ? .unpacked : .noTar(compression: reader.compression)
+        }
+    }
+
+    private func extraction(of path: String, into tree: StagedTree) throws -> Extraction {
+        let size = Int64(try Descriptor(path, O_RDONLY).status().st_size)
+        return Extraction(tree: tree, limits: limits, outputLimit: limits.outputLimit(archiveSize: size))
+    }
+
+    /// Names in archives are UTF-8, whatever the daemon's locale is.
+    private func speakingUTF8<Value>(_ body: () throws -> Value) rethrows -> Value {
+        let previous = era_artifact_use_utf8()
+        defer { era_artifact_restore_locale(previous) }
+        return try body()
+    }
+}

@@ -1,0 +1,104 @@
+import AsyncHTTPClient
+import ERACore
+import ERAContracts
+import NIOCore
+import NIOHTTP1
+
+/// Downloads over https, or http where that is allowed; resumes what an earlier attempt left.
+struct HTTPFetcher: SchemeFetcher {
+    let store: ContentStore
+    let options: FetchOptions
+    let client: LazyClient
+    let credentials: CredentialsProvider
+    let clock: any Clock<Duration>
+
+    /// What was left cannot be continued: the server has something else, or cannot say that it has not.
+    struct CannotResume: Error {}
+
+    func fetch(
+        _ artifact: ArtifactSpec,
+        report: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> ContentStore.Blob {
+        guard artifact.source.scheme == .https || options.allowsHTTP else {
+            throw Failure.permanent(
+                .fetchRefused,
+                "\(Self.shown(artifact.source)) is plain http; use https, or start era with --allow-http"
+            )
+        }
+        guard let digest = artifact.digest else {
+            throw Failure.permanent(
+                .fetchRefused,
+                "\(Self.shown(artifact.source)) has no digest; add the artifact's sha256 as `digest`"
+            )
+        }
+        let location: HTTPLocation
+        do { location = try HTTPLocation(artifact.source.url) } catch {
+            throw Failure.permanent(.fetchRefused, "the artifact's source is wrong: \(error)")
+        }
+        let credentials = try await credentials(for: artifact)
+        let download = HTTPDownload(
+            location: location,
+            digest: digest,
+            credentials: credentials,
+            fetcher: self,
+            report: report
+        )
+        do {
+            return try await attempt(download, resume: true)
+        } catch is CannotResume {
+            do { return try await attempt(download, resume: false) } catch is CannotResume {
+                throw Failure.transient(.fetchFailed, "\(location.shown) sent a part that nobody asked for")
+            }
+        }
+    }
+
+    private func attempt(_ download: HTTPDownload, resume: Bool) async throws -> ContentStore.Blob {
+        let name = hexadecimalSHA256(of: "\(download.digest) \(download.location.url)")
+        return try await withDeadlines(
+            stall: options.stallLimit,
+            total: options.totalTimeLimit,
+            clock: clock,
+            subject: download.location.shown
+        ) { signs in
+            try await store.ingest(
+                "http-" + name,
+                declared: download.digest.algorithm,
+                resume: resume,
+                keepsPartial: Self.isWorthResuming,
+                onProgress: signs.note
+            ) { ingest in
+                let isResumed = ingest.count > 0
+                let received = try await download.run(into: ingest, signs)
+                signs.noteArrival()
+                do {
+                    return try ingest.commit(expecting: download.digest)
+                } catch let mismatch as DigestMismatch {
+                    if isResumed { throw CannotResume() }
+                    throw received.failure(mismatch, download.location)
+                }
+            }
+        }
+    }
+
+    private static func isWorthResuming(_ error: any Error) -> Bool {
+        switch error {
+        case is CancellationError: true
+        case let failure as Failure: failure.persistence == .transient && failure.code != .noSpace
+        default: false
+        }
+    }
+
+    private func credentials(for artifact: ArtifactSpec) async throws -> Credentials? {
+        guard let name = artifact.pullSecret else { return nil }
+        if let found = try await credentials(name) { return found }
+        throw Failure.permanent(
+            .secretMissing,
+            "there is no secret \(name), which pullSecret names; add it or correct the name"
+        )
+    }
+
+    /// A source without its query, which may hold a signature.
+    private static func shown(_ source: ArtifactLocation) -> String {
+        String(source.url.prefix { $0 != "?" })
+    }
+}

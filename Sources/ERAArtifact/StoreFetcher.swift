@@ -1,0 +1,128 @@
+public import ERACore
+public import ERAContracts
+
+/// Fetches artifacts into a ``ContentStore``: https, http where allowed, and files.
+///
+/// A content that the store has is not fetched again, whatever its source is: rollback works offline. All
+/// who want one digest share one download. The caller ends its life with ``shutdown()``.
+///
+/// A new scheme is a ``SchemeFetcher`` more. A class, because its downloads and its client are shared.
+public final class StoreFetcher: ArtifactFetcher {
+    private let store: ContentStore
+    private let executor = BlockingExecutor(label: "era.fetch")
+    private let downloads: SharedDownloads
+    private let gate: Gate
+    private let client: LazyClient
+    private let http: HTTPFetcher
+    private let file: FileFetcher
+
+    /// - Parameters:
+    ///   - store: Where contents go; no other fetcher may write to it.
+    ///   - credentials: Asked for the secret of each download that names one.
+    ///   - clock: Measures stalls and the total time.
+    public init(
+        store: ContentStore,
+        options: FetchOptions = FetchOptions(),
+        credentials: @escaping CredentialsProvider = { _ in nil },
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        self.store = store
+        downloads = SharedDownloads(executor: executor)
+        gate = Gate(limit: options.parallelLimit)
+        client = LazyClient(options)
+        http = HTTPFetcher(
+            store: store,
+            options: options,
+            client: client,
+            credentials: credentials,
+            clock: clock
+        )
+        file = FileFetcher(store: store, options: options)
+    }
+
+    public func fetch(
+        _ artifact: ArtifactSpec,
+        progress: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> StoredArtifact {
+        guard artifact.signature == nil else {
+            throw Failure.permanent(
+                .unsupported,
+                "signatures are not checked by this version of era; leave out artifact.signature"
+            )
+        }
+        let blob = try await withTaskExecutorPreference(executor) {
+            try await self.blob(of: artifact, progress: progress)
+        }
+        return StoredArtifact(
+            digest: blob.digest,
+            size: blob.size,
+            path: blob.path,
+            name: artifactName(artifact.source)
+        )
+    }
+
+    public func pin(_ digests: Set<Digest>) async throws {
+        try await withTaskExecutorPreference(executor) { try await self.pinned(digests) }
+    }
+
+    @discardableResult
+    public func collect() async throws -> ByteCount {
+        try await withTaskExecutorPreference(executor) { try await self.collected() }
+    }
+
+    /// Cancels what is under way, keeping it for a resume, and closes all connections.
+    public func shutdown() async {
+        await downloads.shutdown()
+        await client.shutdown()
+    }
+
+    // Only an async function that is called from within runs on the preferred executor, not the closure.
+    private func pinned(_ digests: Set<Digest>) async throws { try store.pin(digests) }
+    private func collected() async throws -> ByteCount { try store.collect() }
+
+    private func blob(
+        of artifact: ArtifactSpec,
+        progress: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> ContentStore.Blob {
+        if let digest = artifact.digest, let blob = try store.lookup(digest) {
+            progress(FetchProgress(received: blob.size, total: blob.size))
+            return blob
+        }
+        let fetcher = try fetcher(for: artifact)
+        let key = SharedDownloads.Key(
+            digest: artifact.digest,
+            url: artifact.source.url,
+            secret: artifact.pullSecret
+        )
+        return try await downloads.blob(for: key, progress: progress) { [gate, store] report in
+            try await gate.withPermit {
+                // It may have come from elsewhere while this one waited.
+                if let digest = artifact.digest, let blob = try store.lookup(digest) { return blob }
+                return try await fetcher.fetch(artifact, report: report)
+            }
+        }
+    }
+
+    private func fetcher(for artifact: ArtifactSpec) throws -> any SchemeFetcher {
+        switch artifact.source.scheme {
+        case .https, .http: http
+        case .file: file
+        case .oci:
+            throw Failure.permanent(
+                .unsupported,
+                "\(artifact.source): oci is not fetched by this version of era; use https or file"
+            )
+        }
+    }
+}
+
+/// The last component of a source's path, as a file may be called; `artifact` where there is none.
+func artifactName(_ source: ArtifactLocation) -> String {
+    let rest = source.url.dropFirst(source.scheme.rawValue.count + 3)
+    let path = rest.prefix { $0 != "?" && $0 != "#" }
+    guard let slash = path.lastIndex(of: "/"), let name = percentDecoded(path[path.index(after: slash)...]),
+        !name.isEmpty, name != ".", name != "..", name.utf8.count <= 255,
+        !name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "/") })
+    else { return "artifact" }
+    return name
+}
