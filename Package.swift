@@ -116,7 +116,7 @@ let package = Package(
                 "ERACore", "ERAContracts", "ERAManifest", "ERAAPI", httpClient, nioCore, nioHTTP1, nioPosix,
             ]
         ),
-        library("ERATestKit", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"]),
+        library("ERATestKit", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", logging]),
         .executableTarget(
             name: "era",
             dependencies: [
