@@ -134,7 +134,13 @@ public actor SQLiteRecordStore: RecordStore {
 
     public func flush() async throws {
         try ensureOpen()
-        guard !queue.isEmpty || !inFlight.isEmpty || eventLog.hasUnwritten else { return }
+        guard !queue.isEmpty || !inFlight.isEmpty else { return }
+        try await wait(for: .marker, ResourceVersion(lastVersion))
+    }
+
+    /// Likewise, and until the events noted so far are on disk.
+    func flushWithEvents() async throws {
+        try ensureOpen()
         try await wait(for: .marker, ResourceVersion(lastVersion))
     }
 
@@ -195,7 +201,7 @@ public actor SQLiteRecordStore: RecordStore {
     public func close() async {
         if case .open = condition {
             // What cannot be written now is lost as in a crash, which the next start copes with.
-            try? await flush()
+            try? await flushWithEvents()
         }
         condition = .closed
         deferralTask?.cancel()
@@ -204,9 +210,10 @@ public actor SQLiteRecordStore: RecordStore {
         failWaiters(.broken("the store is closed"))
         let (connection, reserved) = (connection, Int64(lastVersion))
         let options = options
-        _ = try? await disk.run {  // likewise
-            try? connection.write(Batch(reserved: reserved), options: options)
-            connection.close()
+        // Likewise: then the next start skips some versions.
+        _ = try? await disk.run {
+            defer { connection.close() }
+            try connection.write(Batch(reserved: reserved), options: options)
         }
         lock = nil
     }

@@ -61,7 +61,8 @@ struct StoreOpening {
             configuration.readonly = true
             configuration.busyMode = .timeout(busyTimeoutSeconds)
             let queue = try DatabaseQueue(path: directory.database, configuration: configuration)
-            defer { try? queue.close() }  // nothing was written
+            // Nothing was written.
+            defer { try? queue.close() }
             return try queue.read { db in
                 let known = Schema.migrator.migrations
                 let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)

@@ -10,7 +10,7 @@ import Testing
         let store = try SQLiteRecordStore.open(dataDirectory: directory.path)
         await store.note(try notice(second: 0))
         await store.note(try notice("other", second: 1))
-        try await store.flush()
+        try await store.flushWithEvents()
         await store.note(try notice(second: 2))
         await store.note(try notice("web", "started revision 2", second: 3))
         await store.note(try notice(reason: "Stopped", second: 4))
@@ -64,7 +64,7 @@ import Testing
         let store = try SQLiteRecordStore.open(dataDirectory: directory.path, options: options)
         for name in ["a", "b", "c"] {
             for number in 0..<8 { await store.note(try notice(name, "event \(number)")) }
-            try await store.flush()
+            try await store.flushWithEvents()
         }
         #expect(try await store.events(nil).count == 12)
         let newest = try await store.events(DeploymentKey(name: try DeploymentName("c")))
@@ -84,7 +84,7 @@ import Testing
         }
         #expect(await store.statistics.droppedEvents == 500)
         #expect(try await store.events(nil).count == pendingEventsLimit)
-        try await store.flush()
+        try await store.flushWithEvents()
         #expect(try await store.events(nil).count == 100)
         await store.close()
     }
@@ -122,7 +122,7 @@ import Testing
         let store = try SQLiteRecordStore.open(dataDirectory: directory.path, options: options)
         await store.note(try notice(second: 0))
         trouble.begin()
-        await #expect(throws: StoreFault.self) { try await store.flush() }
+        await #expect(throws: StoreFault.self) { try await store.flushWithEvents() }
         await store.note(try notice(second: 1))
         #expect(try await store.events(nil).map(\.count) == [2], "reading goes on")
         trouble.end()
