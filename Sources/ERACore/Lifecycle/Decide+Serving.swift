@@ -61,30 +61,45 @@ extension Decider {
         let next: Decision
         switch update.step {
         case .validate:
-            next = waitForDependencies ?? step(.validate(update.rollout.target), of: update.rollout)
+            next = validating(update.rollout)
         case .fetch: next = step(.fetch(update.rollout.target), of: update.rollout)
         case .prepare: next = step(.prepare(update.rollout.target), of: update.rollout)
         case .stop:
             guard let stop = stopOthers(than: update.rollout.target) else { return .record(.displaced) }
             return step(stop, of: update.rollout)
         }
-        // The old revision's restart may be due earlier than the step's next attempt.
-        guard case .wait(var wait) = next, let restartAt = update.serving?.restartAt else { return next }
-        wait.until = wait.until.map { min($0, restartAt) } ?? restartAt
+        // The old revision may need care earlier than the step its next attempt.
+        guard case .wait(var wait) = next, let serving = update.serving, update.step != .stop,
+            case .wait(let later) = restart(of: serving)
+        else { return next }
+        wait.until = [wait.until, later.until].compactMap { $0 }.min()
         return .wait(wait)
     }
 
-    /// What the revision that still serves during an update needs.
+    /// What the revision that still serves during an update needs now.
     private func care(for serving: Serving) -> Decision? {
-        guard serving.completion == nil else { return nil }
-        if let restartAt = serving.restartAt {
-            guard restartAt <= now.uptime else { return nil }
-            if observed.status(serving.revision) == .stopping || serving.mustStop {
-                return .run(.stop(serving.revision))
-            }
-            return .run(.start(serving.revision))
+        switch restart(of: serving) {
+        case .run(let step): return .run(step)
+        case .record, .wait, .idle: break
         }
+        guard serving.completion == nil, serving.restartAt == nil else { return nil }
         return fact(about: serving).map { .record($0) }
+    }
+
+    /// The next start of a revision that serves during an update, or the wait for it; idle while it runs.
+    private func restart(of serving: Serving) -> Decision {
+        guard serving.completion == nil, let restartAt = serving.restartAt else { return .idle }
+        let status = observed.status(serving.revision)
+        if let stop = stopOthers(than: serving.revision) {
+            return step(stop, record.housekeeping, deadline: nil)
+        }
+        if status == .stopping || serving.mustStop && status.mayHaveProcesses {
+            return step(.stop(serving.revision), record.housekeeping, deadline: nil)
+        }
+        guard restartAt <= now.uptime else {
+            return .wait(Wait(until: restartAt, reason: .crashBackOff(serving.restarts.lastExit)))
+        }
+        return step(launch(serving.revision), record.housekeeping, deadline: nil)
     }
 
     func rollingBack(_ rollback: Rollback) -> Decision {
@@ -102,8 +117,7 @@ extension Decider {
             if status == .stopping || rollback.mustStop && status.mayHaveProcesses {
                 return step(.stop(restoring), rollback.attempt, deadline: deadline)
             }
-            let next: Step = status == .absent ? .install(restoring) : .start(restoring)
-            return step(next, rollback.attempt, deadline: deadline)
+            return step(launch(restoring), rollback.attempt, deadline: deadline)
         case .probe:
             guard let restoring = rollback.restoring else { return .idle }
             return awaitHealth(of: restoring, deadline: deadline)

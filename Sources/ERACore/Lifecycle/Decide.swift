@@ -21,6 +21,7 @@ struct Decider {
     let jitter: Jitter
 
     var decision: Decision {
+        if case .deleted = record.state { return .idle }
         // Nothing is concluded about a revision that cannot be seen: it might run.
         if let (revision, failure) = observed.unobservable.min(by: { $0.key < $1.key }) {
             return .wait(Wait(until: nil, reason: .retry(unobservable(revision, failure))))
@@ -60,16 +61,18 @@ struct Decider {
     // MARK: On the way to Running
 
     private func requested(_ rollout: Rollout) -> Decision {
-        .record(.admitted(replacing: !observed.active(except: rollout.target).isEmpty))
+        // What a failure would restore is in place, also while it does not run.
+        let isReplacing = rollout.restoreTo != nil || !observed.active(except: rollout.target).isEmpty
+        return .record(.admitted(replacing: isReplacing))
     }
 
-    private func validating(_ rollout: Rollout) -> Decision {
-        waitForDependencies ?? step(.validate(rollout.target), of: rollout)
-    }
-
-    var waitForDependencies: Decision? {
-        guard !observed.unmetDependencies.isEmpty else { return nil }
-        return .wait(Wait(until: nil, reason: .dependencies(observed.unmetDependencies)))
+    /// The first step of a rollout, which waits for the dependencies; that wait is no lack of progress.
+    func validating(_ rollout: Rollout) -> Decision {
+        guard observed.unmetDependencies.isEmpty else {
+            return .wait(Wait(until: nil, reason: .dependencies(observed.unmetDependencies)))
+        }
+        let deadline = rollout.attempt.failures == 0 ? nil : deadline(of: rollout)
+        return step(.validate(rollout.target), rollout.attempt, deadline: deadline)
     }
 
     /// The step, once its back-off and while its deadline allow.
@@ -107,20 +110,26 @@ struct Decider {
             step = stop
         } else if activation.mustStop && status.mayHaveProcesses || status == .stopping {
             step = .stop(revision)
-        } else if status == .absent {
-            step = .install(revision)
         } else {
-            step = .start(revision)
+            step = launch(revision)
         }
         switch activation.purpose {
         case .rollout(let rollout):
             return self.step(step, of: rollout)
         case .restart(let serving):
             // A restart that a person or a probe asked for stops first; only the start waits.
-            if case .stop = step, record.housekeeping.retryAt == nil { return .run(step) }
-            guard let restartAt = serving.restartAt, restartAt > now.uptime else { return .run(step) }
-            return .wait(Wait(until: restartAt, reason: .crashBackOff(serving.restarts.lastExit)))
+            if case .stop = step { return self.step(step, record.housekeeping, deadline: nil) }
+            guard let restartAt = serving.restartAt, restartAt > now.uptime else {
+                return self.step(step, record.housekeeping, deadline: nil)
+            }
+            let reason = record.housekeeping.lastFailure.map { Wait.Reason.retry($0) }
+            return .wait(Wait(until: restartAt, reason: reason ?? .crashBackOff(serving.restarts.lastExit)))
         }
+    }
+
+    /// The start of a revision, or what must come before it.
+    func launch(_ revision: RevisionNumber) -> Step {
+        observed.status(revision) == .absent ? .install(revision) : .start(revision)
     }
 
     private func healthChecking(_ activation: Activation) -> Decision {

@@ -11,7 +11,7 @@ extension DeploymentRecord {
         self.init(key: key, uid: uid, declaration: declaration, revision: revision, at: event.at)
     }
 
-    private init(
+    init(
         key: DeploymentKey,
         uid: String,
         declaration: Declaration,
@@ -95,103 +95,6 @@ extension DeploymentRecord {
         guard isPossible else { throw illegal(event) }
     }
 
-    // MARK: Declarations
-
-    private mutating func declare(
-        _ new: Declaration,
-        _ revision: Revision?,
-        uid: String,
-        at now: Timestamp
-    ) -> Bool {
-        switch state {
-        case .stopping, .uninstalling:
-            return false
-        case .deleted:
-            guard let revision else { return false }
-            self = DeploymentRecord(key: key, uid: uid, declaration: new, revision: revision, at: now)
-            return true
-        case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
-            .running, .updating, .rollingBack, .failed, .rollbackFailed:
-            break
-        }
-        let isNewGeneration = new.generation != declaration.generation
-        if let revision {
-            revisions[revision.number] = revision
-            newestRevision = max(newestRevision, revision.number)
-            outcomes[revision.number] = RevisionOutcome(verdict: .pending, at: now.wall)
-        }
-        guard revisions[new.revision] != nil else { return false }
-        declaration = new
-        if isNewGeneration {
-            quarantine = nil
-            retarget(to: new.revision, at: now)
-        }
-        return true
-    }
-
-    /// Drives the deployment to another revision, from wherever it stands.
-    private mutating func retarget(to revision: RevisionNumber, at now: Timestamp) {
-        target = revision
-        epoch += 1
-        func request(restoreTo: RevisionNumber?) -> LifecycleState {
-            .requested(Rollout(target: revision, restoreTo: restoreTo, progressAt: now.uptime))
-        }
-        switch state {
-        case .requested(let rollout):
-            state = request(restoreTo: rollout.restoreTo)
-        case .validating(let rollout) where rollout.target == revision:
-            state = .validating(rollout.progressed(at: now.uptime))
-        case .fetching(let rollout) where rollout.target == revision:
-            state = .fetching(rollout.progressed(at: now.uptime))
-        case .preparing(let rollout) where rollout.target == revision:
-            state = .preparing(rollout.progressed(at: now.uptime))
-        case .installing(let rollout) where rollout.target == revision:
-            state = .installing(rollout.progressed(at: now.uptime))
-        case .validating(let rollout), .fetching(let rollout), .preparing(let rollout),
-            .installing(let rollout):
-            state = request(restoreTo: rollout.restoreTo)
-        case .activating(var activation), .healthChecking(var activation):
-            switch activation.purpose {
-            case .rollout(let rollout) where rollout.target == revision:
-                activation.purpose = .rollout(rollout.progressed(at: now.uptime))
-                state = phase == .activating ? .activating(activation) : .healthChecking(activation)
-            case .rollout(let rollout):
-                state = request(restoreTo: rollout.restoreTo)
-            case .restart(let serving):
-                if serving.revision != revision { state = request(restoreTo: serving.revision) }
-            }
-        case .running:
-            break  // `decide` sees that the target is another one.
-        case .updating(let update):
-            if let serving = update.serving, serving.revision == revision {
-                state =
-                    serving.restartAt == nil ? .running(serving) : .activating(Activation(.restart(serving)))
-            } else {
-                let isSame = update.rollout.target == revision
-                state = .updating(
-                    Update(
-                        rollout: Rollout(
-                            target: revision,
-                            restoreTo: update.rollout.restoreTo,
-                            progressAt: now.uptime
-                        ),
-                        step: isSame ? update.step : .validate,
-                        serving: update.serving
-                    )
-                )
-            }
-        case .rollingBack(let rollback):
-            if rollback.restoring != revision { state = request(restoreTo: rollback.restoring) }
-        case .failed:
-            state = request(restoreTo: previous)
-        case .rollbackFailed(let defeat):
-            state = request(restoreTo: defeat.restoring)
-        case .stopping, .uninstalling, .deleted:
-            break
-        }
-        onDisk.insert(revision)
-    }
-
     private mutating func admit(replacing: Bool, at now: Timestamp) -> Bool {
         guard case .requested(let rollout) = state else { return false }
         let progressed = rollout.progressed(at: now.uptime)
@@ -204,8 +107,7 @@ extension DeploymentRecord {
 
     private mutating func beginUpdate(at now: Timestamp) -> Bool {
         guard case .running(let serving) = state, serving.revision != target else { return false }
-        let rollout = Rollout(target: target, restoreTo: serving.revision, progressAt: now.uptime)
-        state = .updating(Update(rollout: rollout, step: .validate, serving: serving))
+        update(to: target, restoreTo: serving.revision, serving: serving, at: now)
         onDisk.insert(target)
         return true
     }
@@ -228,6 +130,7 @@ extension DeploymentRecord {
         case .rollingBack(var rollback) where rollback.step == .stopFailed:
             rollback.step = .removeFailed
             rollback.attempt = .first
+            rollback.progressAt = now.uptime
             state = .rollingBack(rollback)
         case .stopping:
             state = .uninstalling(Removal())
@@ -245,133 +148,6 @@ extension DeploymentRecord {
         serving.bake = nil
         state = .running(serving)
         return true
-    }
-
-    private mutating func resume(rebooted: Bool, at now: Timestamp) {
-        func resumed(_ attempt: Attempt) -> Attempt {
-            rebooted
-                ? Attempt(failures: attempt.failures, retryAt: nil, lastFailure: attempt.lastFailure)
-                : attempt
-        }
-        func resumed(_ rollout: Rollout) -> Rollout {
-            var rollout = rollout
-            rollout.progressAt = now.uptime
-            rollout.attempt = resumed(rollout.attempt)
-            return rollout
-        }
-        func resumed(_ serving: Serving) -> Serving {
-            guard rebooted else { return serving }
-            var serving = serving
-            serving.restartAt = serving.restartAt.map { _ in now.uptime }
-            serving.bake = nil
-            serving.restarts.consecutive = 0
-            serving.restarts.lastAt = nil
-            return serving
-        }
-        func resumed(_ activation: Activation) -> Activation {
-            var activation = activation
-            switch activation.purpose {
-            case .rollout(let rollout): activation.purpose = .rollout(resumed(rollout))
-            case .restart(let serving): activation.purpose = .restart(resumed(serving))
-            }
-            return activation
-        }
-        housekeeping = resumed(housekeeping)
-        switch state {
-        case .requested(let rollout): state = .requested(resumed(rollout))
-        case .validating(let rollout): state = .validating(resumed(rollout))
-        case .fetching(let rollout): state = .fetching(resumed(rollout))
-        case .preparing(let rollout): state = .preparing(resumed(rollout))
-        case .installing(let rollout): state = .installing(resumed(rollout))
-        case .activating(let activation): state = .activating(resumed(activation))
-        case .healthChecking(let activation): state = .healthChecking(resumed(activation))
-        case .running(let serving): state = .running(resumed(serving))
-        case .updating(var update):
-            update.rollout = resumed(update.rollout)
-            update.serving = update.serving.map(resumed)
-            state = .updating(update)
-        case .rollingBack(var rollback):
-            rollback.progressAt = now.uptime
-            rollback.attempt = resumed(rollback.attempt)
-            rollback.serving = rollback.serving.map(resumed)
-            state = .rollingBack(rollback)
-        case .stopping(let removal): state = .stopping(Removal(attempt: resumed(removal.attempt)))
-        case .uninstalling(let removal): state = .uninstalling(Removal(attempt: resumed(removal.attempt)))
-        case .deleted, .failed, .rollbackFailed: break
-        }
-    }
-
-    private mutating func obey(_ request: OperatorRequest, at now: Timestamp) -> Bool {
-        switch request {
-        case .retry:
-            return retry(at: now)
-        case .rollback(let revision):
-            guard revisions[revision] != nil, !isBeingRemoved else { return false }
-            if revision != declaration.revision {
-                quarantine = Quarantine(
-                    generation: generation,
-                    templateHash: revisions[declaration.revision]?.templateHash,
-                    failure: .permanent(.rolledBackByOperator, "rolled back to revision \(revision) by hand")
-                )
-            }
-            retarget(to: revision, at: now)
-        case .accept(let revision):
-            guard case .rollbackFailed = state, revisions[revision] != nil else { return false }
-            target = revision
-            state = .running(Serving(revision: revision, since: now, bake: nil))
-            conclude(revision, .running, at: now)
-        case .restart:
-            guard case .running(var serving) = state else { return false }
-            serving.completion = nil
-            state = .activating(Activation(.restart(serving), mustStop: true))
-            epoch += 1
-        case .hold:
-            isHeld = true
-            epoch += 1
-        case .release:
-            isHeld = false
-        }
-        return true
-    }
-
-    private mutating func retry(at now: Timestamp) -> Bool {
-        quarantine = nil
-        switch state {
-        case .failed:
-            startOver(restoreTo: previous, at: now)
-        case .rollbackFailed(let defeat):
-            startOver(restoreTo: defeat.restoring, at: now)
-        case .running(let serving):
-            guard declaration.revision != serving.revision else { return false }
-            retarget(to: declaration.revision, at: now)
-        case .deleted:
-            return false
-        case .activating(var activation):
-            if case .restart(var serving) = activation.purpose {
-                serving.restartAt = serving.restartAt.map { _ in now.uptime }
-                activation.purpose = .restart(serving)
-            }
-            state = .activating(activation)
-            resume(rebooted: true, at: now)
-        case .requested, .validating, .fetching, .preparing, .installing, .healthChecking, .updating,
-            .rollingBack, .stopping, .uninstalling:
-            // What waits for its next attempt, does it now.
-            resume(rebooted: true, at: now)
-        }
-        return true
-    }
-
-    private mutating func startOver(restoreTo: RevisionNumber?, at now: Timestamp) {
-        target = declaration.revision
-        onDisk.insert(target)
-        epoch += 1
-        state = .validating(
-            Rollout(
-                target: target,
-                restoreTo: restoreTo == target ? nil : restoreTo,
-                progressAt: now.uptime
-            )
-        )
     }
 
     var isBeingRemoved: Bool {

@@ -11,13 +11,14 @@ extension DeploymentRecord {
         }
     }
 
-    /// Whether an event must be on disk before any later effect: it changes what the deployment is driven to.
+    /// Whether an event must be on disk before any later effect: it changes what the deployment is driven to,
+    /// or what may be removed from disk.
     ///
     /// Everything else is found again by observation if a crash loses it.
     public func mustPersist(before next: DeploymentRecord) -> Bool {
         guard epoch == next.epoch, target == next.target, declaration == next.declaration,
             isHeld == next.isHeld,
-            quarantine == next.quarantine
+            quarantine == next.quarantine, referenced.isSubset(of: next.referenced)
         else { return true }
         guard phase != next.phase else { return false }
         switch next.phase {

@@ -40,7 +40,12 @@ extension DeploymentRecord {
         serving.isReady = true
         serving.unreadyReason = nil
         serving.completion = completion
+        serving.restartAt = nil
+        serving.mustStop = false
         target = revision
+        if revision == declaration.revision { quarantine = nil }
+        if previous == revision { previous = nil }
+        housekeeping = .first
         state = .running(serving)
         conclude(revision, .running, at: now)
     }
@@ -61,15 +66,15 @@ extension DeploymentRecord {
         condemn(rollout.target, cause, at: now)
         // What still serves needs no permission to go on.
         let isWanted = serving != nil || policy(for: rollout.target).rollback.enabled
-        state = .rollingBack(
-            Rollback(
-                failed: rollout.target,
-                restoring: isWanted && rollout.restoreTo != rollout.target ? rollout.restoreTo : nil,
-                cause: cause,
-                progressAt: now.uptime,
-                serving: serving
-            )
+        var rollback = Rollback(
+            failed: rollout.target,
+            restoring: isWanted && rollout.restoreTo != rollout.target ? rollout.restoreTo : nil,
+            cause: cause,
+            progressAt: now.uptime,
+            serving: serving
         )
+        rollback.mustStop = serving?.mustStop ?? false
+        state = .rollingBack(rollback)
     }
 
     /// The rollback is given up as well.
@@ -88,6 +93,7 @@ extension DeploymentRecord {
     private mutating func condemn(_ revision: RevisionNumber, _ failure: Failure, at now: Timestamp) {
         conclude(revision, .failed(failure), at: now)
         lastFailed = revision
+        if previous == revision { previous = nil }
         guard revision == declaration.revision else { return }
         quarantine = Quarantine(
             generation: generation,
@@ -127,6 +133,7 @@ extension DeploymentRecord {
             return
         }
         let serving = crashed(serving, status, jitter, at: now)
+        housekeeping = .first
         state = .activating(Activation(.restart(serving), mustStop: mustStop))
     }
 

@@ -109,6 +109,8 @@ public struct Transition: Hashable, Sendable {
     {
         Transition($0, .requested, .declared, "newer generation")
     } + [
+        Transition(.activating, .updating, .declared, "another revision is wanted"),
+        Transition(.healthChecking, .updating, .declared, "another revision is wanted"),
         Transition(.updating, .running, .declared, "what runs is declared again"),
         Transition(.updating, .activating, .declared, "what crashed is declared again"),
     ]
