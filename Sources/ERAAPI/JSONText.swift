@@ -1,22 +1,27 @@
 package import ERACore
-import FoundationEssentials
+import ERAManifest
 
-/// JSON between bytes and values.
+/// The two text forms in which objects come, and the one in which they go.
 package enum JSONText {
-    /// - Throws: A `DecodingError` that says where the text is not JSON.
-    package static func read(_ bytes: [UInt8]) throws -> JSONValue {
-        try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
-    }
+    /// - Throws: `JSONSyntaxError` with the place where the text is not JSON.
+    package static func read(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue(jsonText: bytes) }
 
-    package static func write(_ value: JSONValue) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf",
-            negativeInfinity: "-inf",
-            nan: "nan"
-        )
-        // With non-conforming numbers as texts, a JSON value has no member that cannot be encoded.
-        return (try? encoder.encode(value)).map(Array.init) ?? Array("null".utf8)
+    package static func write(_ value: JSONValue) -> [UInt8] { Array(value.canonicalText.utf8) }
+
+    /// Reads one manifest in YAML. What begins like a JSON object is read as that.
+    ///
+    /// A manifest in YAML is read as strictly as a file is: with an unknown field it is refused.
+    /// - Throws: ``APIStatus`` 400 with what is wrong and where; `JSONSyntaxError`.
+    package static func readYAML(_ bytes: [UInt8]) throws -> JSONValue {
+        let white: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
+        if bytes.first(where: { !white.contains($0) }) == UInt8(ascii: "{") { return try read(bytes) }
+        let file = ManifestFile(reading: bytes, file: "request.yaml")
+        guard !file.hasErrors else {
+            throw APIStatus.badRequest(file.diagnostics.map(\.summary).joined(separator: "\n"))
+        }
+        guard let entry = file.entries.first, file.entries.count == 1 else {
+            throw APIStatus.badRequest("the body holds \(file.entries.count) manifests; send one at a time")
+        }
+        return entry.declared
     }
 }
