@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test check fmt lint bench simulate clean
+.PHONY: help setup programs run env build core test check fmt lint bench simulate picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -64,6 +64,11 @@ bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for i
 
 simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie
 	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+
+picture: programs ## Draw docs/images/session.svg anew, from a real session
+	@script --quiet --return --command 'stty cols 100; docs/images/session.sh $(bin)' /dev/null </dev/null \
+		| python3 docs/images/terminal.py > .build/session.svg
+	mv .build/session.svg docs/images/session.svg
 
 clean: ## Remove what was built; .era, which holds what runs, stays
 	rm -rf .build bench-results

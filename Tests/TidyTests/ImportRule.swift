@@ -27,7 +27,7 @@ extension Rule {
             ]
         ),
         "ERAClient": modules(["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"], system, httpClient),
-        "ERATestKit": modules(["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"], plain),
+        "ERATestKit": modules(["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"], plain, ["Logging"]),
         "era": modules(
             [
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
