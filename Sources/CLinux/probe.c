@@ -1,0 +1,126 @@
+#define _GNU_SOURCE
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int era_probe_find_user(const char *name, uid_t *user, gid_t *group, gid_t *groups, size_t *group_count) {
+    char buffer[16384];
+    struct passwd entry, *found = NULL;
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(name, &end, 10);
+    int is_number = name[0] >= '0' && name[0] <= '9' && *end == 0 && errno == 0 && number < UINT_MAX;
+    int code = is_number ? getpwuid_r((uid_t)number, &entry, buffer, sizeof buffer, &found)
+                         : getpwnam_r(name, &entry, buffer, sizeof buffer, &found);
+    if (found == NULL) {
+        if (!is_number) return code == 0 ? ENOENT : code;
+        // A number needs no entry: it is its own group, and in no other.
+        *user = (uid_t)number;
+        *group = (gid_t)number;
+        *group_count = 0;
+        return 0;
+    }
+    *user = entry.pw_uid;
+    *group = entry.pw_gid;
+    int count = *group_count > INT_MAX ? INT_MAX : (int)*group_count;
+    if (getgrouplist(entry.pw_name, entry.pw_gid, groups, &count) < 0) return ERANGE;
+    *group_count = (size_t)count;
+    return 0;
+}
+
+/// What the child does between vfork and exec, in the memory of its parent: only system calls.
+///
+/// The wrappers of the C library for set*id would ask every thread of the parent to follow; hence syscall(2).
+static void become(
+    const char *const *candidates, char *const *arguments, char *const *environment, const char *directory,
+    const struct era_probe_user *user, int output, volatile int *code) {
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
+        // The table of handlers is the child's own; an ignored SIGPIPE of the daemon ends here as well.
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        sigaction(signal_number, &action, NULL);
+    }
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0) goto failed;
+    if (setpgid(0, 0) != 0) goto failed;
+    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) goto failed;
+    // Works on kernels since 5.9; on older ones everything of ours is close-on-exec anyway.
+    syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
+    umask(077);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
+    if (user->is_set) {
+        if (syscall(SYS_setgroups, user->group_count, user->groups) != 0) goto failed;
+        if (syscall(SYS_setresgid, user->group, user->group, user->group) != 0) goto failed;
+        if (syscall(SYS_setresuid, user->user, user->user, user->user) != 0) goto failed;
+    }
+    if (chdir(directory) != 0) goto failed;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int refused = 0;
+    for (; *candidates != NULL; candidates++) {
+        execve(*candidates, arguments, environment);
+        if (errno == EACCES) refused = 1;
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) goto failed;
+    }
+    *code = refused ? EACCES : ENOENT;
+    _exit(127);
+failed:
+    *code = errno;
+    _exit(127);
+}
+
+int era_probe_spawn(
+    const char *const *candidates, char *const *arguments, char *const *environment, const char *directory,
+    const struct era_probe_user *user, int output, pid_t *child) {
+    volatile int code = 0;
+    sigset_t all, previous;
+    sigfillset(&all);
+    // A handler of ours must not run in the child, which shares our memory until the exec.
+    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    pid_t process = vfork();
+    if (process == 0) {
+        become(candidates, arguments, environment, directory, user, output, &code);
+        _exit(127);
+    }
+    int error = process < 0 ? errno : 0;
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    if (process < 0) return error;
+    if (code != 0) {
+        int status;
+        while (waitpid(process, &status, 0) < 0 && errno == EINTR) {}
+        return code;
+    }
+    *child = process;
+    return 0;
+}
+
+int era_probe_descriptor(pid_t child) { return (int)syscall(SYS_pidfd_open, child, 0); }
+
+int era_probe_reap(pid_t child, int *status) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return 0;
+    kill(-child, SIGKILL);
+    return waitpid(child, status, WNOHANG) == child;
+}
+
+int era_probe_pipe(int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0) return 0;
+    int code = errno;
+    close(ends[0]);
+    close(ends[1]);
+    errno = code;
+    return -1;
+}

@@ -1,0 +1,91 @@
+import ERAContracts
+import Glibc
+import Testing
+
+@testable import ERASource
+
+/// What happens by the clock alone, and when the kernel's events fail.
+@Suite(.timeLimit(.minutes(2))) struct RescanTests {
+    let scratch: Scratch
+    let clock = ManualClock()
+
+    init() throws { scratch = try Scratch() }
+
+    @Test func `a hint comes every 30 seconds whatever happens, and none before`() async throws {
+        let source = DirectorySource(path: scratch.manifests, clock: clock)
+        let hints = source.changes()
+        var iterator = hints.makeAsyncIterator()
+        #expect(await iterator.next() != nil)
+        for _ in 0..<3 {
+            let waiting = Task { [clock] in
+                while clock.shortestSleep == nil { await Task.yield() }
+                let sleep = clock.shortestSleep
+                clock.advance(by: .seconds(30))
+                return sleep
+            }
+            #expect(await iterator.next() != nil)
+            #expect(await waiting.value == .seconds(30))
+        }
+    }
+
+    @Test func `without watches the directory is polled`() async throws {
+        var options = DirectorySourceOptions()
+        options.pollInterval = .seconds(2)
+        #expect(options.rescanInterval == .seconds(30))
+        // A tree of which one directory cannot be watched says so.
+        var tree = try #require(WatchTree(root: scratch.manifests, options: options))
+        defer { close(tree.descriptor) }
+        tree.rebuild()
+        #expect(tree.isComplete)
+    }
+
+    @Test func `an overflow of the kernel's queue is a full rescan`() async throws {
+        let tree = try #require(WatchTree(root: scratch.manifests, options: DirectorySourceOptions()))
+        defer { close(tree.descriptor) }
+        var watched = tree
+        watched.rebuild()
+        _ = watched.read()
+        // One more than fs.inotify.max_queued_events; two alternating files, since equal events are merged.
+        for number in 0..<17_000 {
+            try scratch.rename(number % 2 == 0 ? "m" : "n", number % 2 == 0 ? "n" : "m")
+        }
+        let seen = watched.read()
+        #expect(seen.isUrgent)
+        try scratch.write("m/after.yaml", "a")
+        #expect(watched.read().changes.map(\.path).contains("after.yaml"))
+    }
+
+    @Test func `cancelling ends the stream and leaves no descriptor`() async throws {
+        let source = DirectorySource(path: scratch.manifests)
+        let before = openDescriptors()
+        for _ in 0..<20 {
+            let task = Task {
+                var count = 0
+                for await _ in source.changes() { count += 1 }
+                return count
+            }
+            try await Task.sleep(for: .milliseconds(5))
+            task.cancel()
+            #expect(await task.value >= 0)
+        }
+        // The queue closes each descriptor a moment after the end.
+        let deadline = ContinuousClock.now + .seconds(10)
+        while openDescriptors() > before + 4, ContinuousClock.now < deadline { await Task.yield() }
+        #expect(openDescriptors() <= before + 4)
+    }
+
+    @Test func `a snapshot of 500 unchanged files is cheap`() async throws {
+        for number in 0..<500 {
+            try scratch.write("m/\(number).yaml", String(repeating: "x", count: 1000), age: 9)
+        }
+        let source = DirectorySource(path: scratch.manifests)
+        _ = try await source.snapshot()
+        let time = try await ContinuousClock().measure { _ = try await source.snapshot() }
+        print("snapshot of 500 known files: \(time)")
+        #expect(time < .milliseconds(500))
+    }
+
+    private func openDescriptors() -> Int {
+        (0..<1024).count { fcntl(CInt($0), F_GETFD) != -1 }
+    }
+}
