@@ -65,7 +65,7 @@ extension Rule {
                 let message = "the module \(module) has no row in the table of imports"
                 return [Violation(path: file.path, line: nil, message: message)]
             }
-            return SwiftText(file.text).lines.enumerated().compactMap { index, line in
+            return file.swiftLines.enumerated().compactMap { index, line in
                 guard let imported = importedModule(line.code), !allowed.contains(imported) else {
                     return nil
                 }

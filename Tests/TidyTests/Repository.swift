@@ -6,6 +6,14 @@ struct TextFile: Sendable {
     /// Relative to the root, with `/`.
     let path: String
     let text: String
+    /// Of a Swift file, taken apart; nothing for others.
+    let swiftLines: [SwiftLine]
+
+    init(path: String, text: String) {
+        self.path = path
+        self.text = text
+        swiftLines = path.hasSuffix(".swift") ? SwiftText(text).lines : []
+    }
 
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
     /// The last component.

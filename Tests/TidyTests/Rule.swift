@@ -44,7 +44,7 @@ extension Rule {
             name: name,
             applies: { $0.hasSuffix(".swift") && applies($0) },
             violations: { file in
-                let lines = SwiftText(file.text).lines
+                let lines = file.swiftLines
                 return lines.indices.compactMap { index in
                     guard let message = problem(lines[index].code) else { return nil }
                     if excusable, isExcused(lines, index) { return nil }

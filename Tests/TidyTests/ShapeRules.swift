@@ -22,7 +22,7 @@ extension Rule {
         name: "a function fits on two screens",
         applies: { $0.hasSuffix(".swift") },
         violations: { file in
-            functions(SwiftText(file.text).lines).compactMap { function in
+            functions(file.swiftLines).compactMap { function in
                 guard function.length > functionLengthLimit else { return nil }
                 let message = "a function of \(function.length) lines, more than \(functionLengthLimit)"
                 return Violation(path: file.path, line: function.line, message: message)
@@ -79,7 +79,7 @@ extension Rule {
         name: "types and public functions are documented",
         applies: { isSource($0) && $0.hasSuffix(".swift") },
         violations: { file in
-            let lines = SwiftText(file.text).lines
+            let lines = file.swiftLines
             return lines.indices.compactMap { index in
                 guard let declared = undocumentedKind(lines, index) else { return nil }
                 return Violation(path: file.path, line: index + 1, message: "\(declared) has no ///")
@@ -136,12 +136,12 @@ extension Rule {
     /// Functions that a protocol documents: the contracts' own, and those of the libraries in use.
     private static let requirements: Set<String> = {
         let contracts = Repository.sources.filter { $0.path.hasPrefix("Sources/ERAContracts/") }
-        let own = contracts.flatMap { SwiftText($0.text).lines }.compactMap { line -> String? in
+        let own = contracts.flatMap(\.swiftLines).compactMap { line -> String? in
             guard line.code.hasPrefix("    func ") else { return nil }
             return String(line.trimmedCode.dropFirst("func ".count).prefix { $0.isLetter || $0.isNumber })
         }
         return Set(
-            own + ["encode", "hash", "makeAsyncIterator", "next", "run", "validate", "callAsFunction"]
+            own + ["encode", "hash", "makeAsyncIterator", "next", "run", "validate", "sleep", "enqueue"]
         )
     }()
 

@@ -1,5 +1,5 @@
 /// One line of a Swift file, taken apart.
-struct SwiftLine: Equatable {
+struct SwiftLine: Equatable, Sendable {
     /// The line without comments, and with string literals emptied.
     var code = ""
     /// What stands behind `//`, or within `/* */`; nil where there is no comment.
