@@ -62,7 +62,8 @@ extension DeploymentRecord {
         case .rollingBack(var rollback):
             let isOver = rollback.attempt.failed(step, failure, policy(for: target).retry, jitter, at: now)
             if isOver, rollback.step == .removeFailed, rollback.restoring != nil {
-                undone(rollback, at: now)  // Files that stay must not keep the previous revision from serving.
+                // Files that stay must not keep the previous revision from serving.
+                undone(rollback, at: now)
             } else if isOver {
                 defeat(rollback, failure, at: now)
             } else {
