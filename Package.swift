@@ -152,7 +152,7 @@ let package = Package(
         ),
         tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
         tests("IntegrationTests", ["ERACore", "CLinux", "era", "era-shim"]),
-        tests("TidyTests"),
+        tests("TidyTests", ["ERACore", "ERAManifest"]),
     ]
 )
 
