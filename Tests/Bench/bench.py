@@ -4,11 +4,14 @@
 Needs the release build (make programs) and Debian's package supervisor. Listens on the loopback interface only, keeps
 everything in a temporary directory, and ends every process that it started."""
 
+import sys
+
+sys.dont_write_bytecode = True  # the repository stays as it is
+
 import argparse
 import os
 import resource
 import shutil
-import sys
 import tempfile
 import time
 import traceback

@@ -136,4 +136,56 @@ final class Trouble: Sendable {
         }
         await store.close()
     }
+
+    @Test func `a store that can be read but not written opens, and recovers`() async throws {
+        let directory = try TemporaryDirectory()
+        let life = try Life.eventful()
+        let trouble = Trouble()
+        let sound = try store(directory, trouble)
+        try await sound.append(life.entries[..<10])
+        await sound.close()
+        trouble.begin()
+        let store = try store(directory, trouble)
+        #expect(try await store.load().records.map(\.record) == [life.entries[9].record])
+        await #expect(throws: StoreFault.self) { try await store.append(life.entries[10], .deferred) }
+        trouble.end()
+        try await store.recover()
+        try await store.append(life.entries[10...])
+        #expect(try await store.load().records.map(\.record) == [life.record])
+        await store.close()
+    }
+
+    @Test func `a damaged journal entry is reported, not invented`() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try SQLiteRecordStore.open(dataDirectory: directory.path)
+        let life = try Life.eventful()
+        try await store.append(life.entries)
+        try await store.connection.queue.write { db in
+            try db.execute(sql: "UPDATE journal SET event = replace(event, 'uptime', 'uptimf') WHERE seq = 3")
+        }
+        let fault = await #expect(throws: StoreFault.self) { try await store.journal(life.key) }
+        guard case .broken(let text) = fault else { throw try #require(fault) }
+        #expect(text.contains("journal entry 3 of default/web"))
+        await store.close()
+    }
+
+    @Test func `a journal that cannot be folded is given up for its record`() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try SQLiteRecordStore.open(
+            dataDirectory: directory.path,
+            options: StoreOptions(journalEntriesLimit: 12)
+        )
+        let life = try Life.eventful()
+        try await store.append(life.entries[..<12])
+        // As a faulty release might have left it: an entry is missing.
+        try await store.connection.queue.write { try $0.execute(sql: "DELETE FROM journal WHERE seq = 2") }
+        try await store.append(life.entries[12..<14])
+        try await store.flushWithEvents()
+        let excerpt = try await store.journal(life.key)
+        #expect(excerpt.base == life.entries[12].record, "given up at the first entry over the limit")
+        #expect(excerpt.events == [life.entries[13].event])
+        try await store.append(life.entries[14...])
+        #expect(try replay(try await store.journal(life.key), life.key) == life.record)
+        await store.close()
+    }
 }

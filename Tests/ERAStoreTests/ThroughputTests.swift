@@ -19,6 +19,29 @@ import Testing
         await store.close()
     }
 
+    @Test func `a single append costs little more than the disk's flush`() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try SQLiteRecordStore.open(dataDirectory: directory.path)
+        var life = try Life("single")
+        try life.run()
+        for _ in 0..<100 {
+            try life.happen(.readinessChanged(unready: "503"))
+            try life.happen(.readinessChanged(unready: nil))
+        }
+        var times: [Duration] = []
+        for entry in life.entries {
+            let start = ContinuousClock.now
+            _ = try await store.append(entry, .required)
+            times.append(ContinuousClock.now - start)
+        }
+        times.sort()
+        print(
+            "store: one durable append: median \(times[times.count / 2]), longest \(times[times.count - 1])"
+        )
+        #expect(times[times.count / 2] < .seconds(1))
+        await store.close()
+    }
+
     /// 500 deployments, 20 entries each, all at once: what a start with many manifests asks of the store. The numbers
     /// are printed; the bounds are those of a slow machine and an unoptimised build.
     @Test func `ten thousand appends take seconds, not minutes`() async throws {
