@@ -1,0 +1,195 @@
+internal import CLinux
+internal import ERAContracts
+internal import ERACore
+internal import Glibc
+
+extension ShimClient {
+    /// Starts a shim with a workload; leaves alone what runs.
+    ///
+    /// Never two at a time: the shim inherits a lock that is taken before it is started.
+    /// - Throws: ``Failure``: `CommandMissing`, `StartFailed`, `PortTaken`, `FileSystemError`, …
+    func start(_ launch: ShimLaunch, _ id: InstanceID) async throws {
+        let place = place(id)
+        switch try await status(id) {
+        case .running: return
+        case .stopping:
+            throw Failure.transient(.startFailed, "cannot start \(id) while it is still being stopped")
+        case .absent:
+            throw Failure.transient(.startFailed, "cannot start \(id): it is not installed")
+        case .installed, .exited: break
+        }
+        guard let lock = try await takeLock(place) else { return }
+        defer { close(lock) }
+        if let record = currentRecord(place), !record.phase.isFinal {
+            // Its shim was killed; what it left behind would be the second copy.
+            let left = try await sweep(place, workload: record.workload).run(signal: SIGKILL, grace: .zero)
+            guard left.isEmpty else {
+                throw Failure.transient(
+                    .stopStuck,
+                    "cannot start \(id): \(left.count) of its processes do not end"
+                )
+            }
+        }
+        try await launchShim(launch, place, lock: lock)
+    }
+
+    /// - Returns: Nil when the workload runs after all: somebody else started it meanwhile.
+    private func takeLock(_ place: ShimPlace) async throws -> Int32? {
+        let descriptor = open(place.lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure("open", place.lockPath) }
+        var waited = Duration.zero
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            if case .running = try await status(place.instance) {
+                close(descriptor)
+                return nil
+            }
+            guard waited < Self.answerLimit, !Task.isCancelled else {
+                close(descriptor)
+                throw hung(place)
+            }
+            do {
+                try await options.clock.sleep(for: .milliseconds(5))
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            waited += .milliseconds(5)
+        }
+        return descriptor
+    }
+
+    private func launchShim(_ launch: ShimLaunch, _ place: ShimPlace, lock: Int32) async throws {
+        makeDirectories(place)
+        let holders = await holders(place)
+        var open = holders.flatMap { $0.sockets.map(\.descriptor) }
+        defer { for descriptor in open { close(descriptor) } }
+
+        var passed: [Int32] = []
+        for socket in launch.sockets {
+            if let held = holders.lazy.flatMap(\.sockets).first(where: { $0.address == socket.address }) {
+                passed.append(held.descriptor)
+            } else {
+                let descriptor = try bind(socket)
+                open.append(descriptor)
+                passed.append(descriptor)
+            }
+        }
+        let link = try spawn(configuration(launch, place), place, lock: lock, sockets: passed)
+        guard let answer = await link.wait(within: Self.launchLimit, until: { $0.answers > 0 || $0.isClosed })
+        else {
+            forget(place.instance)
+            try Task.checkCancellation()
+            throw hung(place)
+        }
+        if let refusal = answer.refusal {
+            forget(place.instance)
+            throw failure(refusal, launch)
+        }
+        guard answer.record != nil else {
+            forget(place.instance)
+            throw Failure.transient(
+                .startFailed,
+                "the supervisor of \(place.instance) ended before it could start it"
+            )
+        }
+        // Only now: a crash before this leaves the sockets with whoever had them.
+        for holder in holders { await release(holder.name, place) }
+    }
+
+    private func makeDirectories(_ place: ShimPlace) {
+        // What is missing afterwards is what the shim reports.
+        mkdir(options.runDirectory, 0o700)
+        mkdir(place.runDirectory, 0o700)
+        mkdir(place.logDirectory, 0o700)
+    }
+
+    private func configuration(_ launch: ShimLaunch, _ place: ShimPlace) -> ShimConfiguration {
+        var configuration = ShimConfiguration()
+        configuration.append("S", place.shimDirectory)
+        configuration.append("L", place.logDirectory)
+        configuration.append("R", place.runDirectory)
+        configuration.append("N", place.name)
+        configuration.append("B", options.bootID)
+        configuration.append("e", "\(StraySweep.variable)=\(place.name)")
+        configuration.append(launch)
+        let restrictions: [String]
+        if let groups = options.groups, let missing = groups.make(place.name, launch.resources) {
+            configuration.append("g", groups.path(place.name))
+            restrictions = missing
+        } else {
+            restrictions = ControlGroups.restrictions(without: launch.resources)
+        }
+        for restriction in restrictions { configuration.append("v", restriction) }
+        return configuration
+    }
+
+    private func spawn(
+        _ configuration: ShimConfiguration,
+        _ place: ShimPlace,
+        lock: Int32,
+        sockets: [Int32]
+    ) throws -> ShimLink {
+        let file = era_spawn_memory_file("era-shim", configuration.bytes, configuration.bytes.count)
+        guard file >= 0 else { throw failure("make a memory file for", place.instance.description) }
+        defer { close(file) }
+        var ours: Int32 = -1
+        var theirs: Int32 = -1
+        guard era_spawn_socket_pair(&ours, &theirs) == 0 else {
+            throw failure("make a socket for", place.instance.description)
+        }
+        defer { close(theirs) }
+        let descriptors = [theirs, file, lock] + sockets
+        let error = withCArguments([options.shimPath, place.instance.description]) { arguments in
+            var environment: UnsafeMutablePointer<CChar>?
+            return era_spawn_detached(
+                options.shimPath,
+                arguments,
+                &environment,
+                descriptors,
+                Int32(descriptors.count)
+            )
+        }
+        guard error == 0 else {
+            close(ours)
+            let message = "cannot run the supervisor \(options.shimPath): \(errorText(error))"
+            let isLasting = error == ENOENT || error == EACCES || error == ENOEXEC
+            throw Failure(.startFailed, message, isLasting ? .permanent : .transient)
+        }
+        return adopt(ours, place.instance)
+    }
+
+    private func bind(_ socket: ShimLaunch.Socket) throws -> Int32 {
+        let descriptor = era_spawn_listen(
+            socket.host,
+            UInt16(truncatingIfNeeded: socket.port),
+            socket.isUDP ? 1 : 0
+        )
+        guard descriptor < 0 else { return descriptor }
+        let error = errno
+        let what =
+            "cannot listen on \(socket.host):\(socket.port) for port \(socket.name): \(errorText(error))"
+        switch error {
+        case EADDRINUSE:
+            throw Failure.transient(.portTaken, what + "; end the program that has it, or choose another")
+        case EACCES: throw Failure.permanent(.startFailed, what + "; ports below 1024 need root")
+        case EINVAL, EADDRNOTAVAIL:
+            throw Failure.permanent(.startFailed, what + "; no interface has that address")
+        default: throw Failure.transient(.startFailed, what)
+        }
+    }
+}
+
+/// Calls with an argument list as C wants it.
+func withCArguments<Result>(
+    _ texts: [String],
+    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeMutableBufferPointer { buffer in
+        guard let start = buffer.baseAddress else {
+            preconditionFailure("an array with an element has an address")
+        }
+        return body(start)
+    }
+}
