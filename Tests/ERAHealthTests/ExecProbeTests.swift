@@ -1,0 +1,184 @@
+import ERAContracts
+import ERAHealth
+import Glibc
+import Testing
+
+/// Programs as probes: each ends as a whole, in time, and leaves nothing behind.
+@Suite(.timeLimit(.minutes(2)), .serialized) struct ExecProbeTests {
+    private func probe(
+        _ command: [String],
+        in directory: String = "/",
+        variables: [String: String] = [:],
+        user: String? = nil,
+        timeout: Duration = .seconds(30)
+    ) async throws -> ProbeOutcome {
+        let prober = NetworkProber()
+        let environment = ProbeEnvironment(
+            workingDirectory: directory,
+            variables: variables.mapValues { SecretText($0) },
+            user: user
+        )
+        let target = ProbeRequest.Target.exec(command: command, environment: environment)
+        let outcome = await prober.probe(ProbeRequest(target: target, timeout: timeout))
+        try await prober.shutdown()
+        return outcome
+    }
+
+    @Test func `exit code 0 is success and any other a failure with the output`() async throws {
+        #expect(try await probe(["true"]) == .success)
+        #expect(try await probe(["/bin/sh", "-c", "exit 3"]) == .failure("/bin/sh exited with code 3"))
+        #expect(
+            try await probe(["sh", "-c", "echo out; echo err >&2; exit 1"])
+                == .failure("sh exited with code 1: out err ")
+        )
+        #expect(try await probe(["sh", "-c", "kill -9 $$"]) == .failure("sh was killed by signal 9"))
+    }
+
+    @Test func `the program has the workload's directory and variables and nothing of ERA's`() async throws {
+        let script = #"[ "$PWD" = /tmp ] && [ "$TOKEN" = "a b" ] && [ -z "$HOME$SWIFT_HOME" ]"#
+        #expect(try await probe(["sh", "-c", script], in: "/tmp", variables: ["TOKEN": "a b"]) == .success)
+        // Descriptors 0 to 2, and that of the listing itself.
+        let open = try await probe(["sh", "-c", "ls /proc/self/fd; exit 1"])
+        #expect(open == .failure("sh exited with code 1: 0 1 2 3 "))
+        #expect(try await probe(["sh", "-c", "read line && exit 1; exit 0"]) == .success)
+    }
+
+    @Test func `a program's name is looked up in the workload's path`() async throws {
+        #expect(try await probe(["true"], variables: ["PATH": "/nowhere:/bin"]) == .success)
+        #expect(
+            try await probe(["true"], variables: ["PATH": "/nowhere"])
+                == .failure("running true failed: no such file or directory")
+        )
+        #expect(try await probe(["./true"], in: "/bin") == .success)
+    }
+
+    @Test(arguments: [["/no/such/program"], [""], [], ["/etc/hostname"], ["a\u{0}b"], ["/"]])
+    func `a command that is none is a failure`(command: [String]) async throws {
+        guard case .failure(let text) = try await probe(command) else {
+            Issue.record("\(command) cannot succeed")
+            return
+        }
+        #expect(text.utf8.count <= 512)
+    }
+
+    @Test func `a directory that is missing is a failure`() async throws {
+        #expect(
+            try await probe(["true"], in: "/no/such")
+                == .failure("running true failed: no such file or directory")
+        )
+    }
+
+    @Test func `a program that ignores TERM is over at the time-out, with its children`() async throws {
+        let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
+        let script = "trap '' TERM; sh -c 'sleep 300; : \(marker)' & sleep 300; : \(marker)"
+        var outcome = ProbeOutcome.success
+        let time = try await ContinuousClock().measure {
+            outcome = try await probe(["sh", "-c", "echo \(marker); \(script)"], timeout: .milliseconds(300))
+        }
+        #expect(outcome == .failure("sh did not end within 0.3 seconds; killed"))
+        #expect(time < .seconds(20))
+        try await waitUntilGone(marker)
+    }
+
+    @Test func `children that linger after the program are killed and hold nothing up`() async throws {
+        let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
+        #expect(try await probe(["sh", "-c", "sh -c 'sleep 300; : \(marker)' & exit 0"]) == .success)
+        try await waitUntilGone(marker)
+    }
+
+    @Test func `a flood of output is cut and does not block the program`() async throws {
+        let outcome = try await probe(["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; exit 1"])
+        guard case .failure(let text) = outcome else {
+            Issue.record("exit code 1")
+            return
+        }
+        #expect(text.hasPrefix("sh exited with code 1: xxx"))
+        #expect(text.utf8.count == 512)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can become somebody else"))
+    func `the program runs as the workload's user without a way back`() async throws {
+        let script =
+            #"[ "$(id -u)" = 65534 ] && [ "$(id -G)" = 65534 ] && grep -q 'NoNewPrivs:.1' /proc/self/status"#
+        #expect(try await probe(["sh", "-c", script], user: "nobody") == .success)
+        #expect(try await probe(["sh", "-c", script], user: "65534") == .success)
+        #expect(try await probe(["sh", "-c", "[ $(id -u) = 54321 ]"], user: "54321") == .success)
+        #expect(
+            try await probe(["true"], user: "no-such-user")
+                == .failure("running true failed: there is no user no-such-user")
+        )
+    }
+
+    @Test func `a cancelled probe kills its program`() async throws {
+        let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
+        let task = Task { try await probe(["sh", "-c", "sleep 300; : \(marker)"], timeout: .seconds(300)) }
+        while try count(marker) == 0 { try await Task.sleep(for: .milliseconds(2)) }
+        task.cancel()
+        #expect(try await task.value.isSuccess == false)
+        try await waitUntilGone(marker)
+    }
+
+    @Test func `300 probes leave no zombie and no descriptor`() async throws {
+        let prober = NetworkProber()
+        let environment = ProbeEnvironment(workingDirectory: "/", variables: [:], user: nil)
+        func round(_ count: Int) async {
+            await withTaskGroup(of: ProbeOutcome.self) { group in
+                for number in 0..<count {
+                    let command = number % 3 == 0 ? ["false"] : number % 3 == 1 ? ["true"] : ["/no/such"]
+                    group.addTask {
+                        let target = ProbeRequest.Target.exec(command: command, environment: environment)
+                        return await prober.probe(ProbeRequest(target: target, timeout: .seconds(60)))
+                    }
+                }
+                for await _ in group {}
+            }
+        }
+        await round(30)
+        let before = openDescriptors()
+        await round(300)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while openDescriptors() > before || zombies() > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(openDescriptors() <= before)
+        #expect(zombies() == 0)
+        try await prober.shutdown()
+    }
+
+    private func openDescriptors() -> Int { (0..<4096).count { fcntl(CInt($0), F_GETFD) != -1 } }
+
+    /// Children of this process that have ended and were not reaped.
+    private func zombies() -> Int {
+        var information = siginfo_t()
+        let flags = WEXITED | WNOHANG | WNOWAIT
+        return waitid(P_ALL, 0, &information, flags) == 0 && information.si_code != 0 ? 1 : 0
+    }
+
+    private func waitUntilGone(_ marker: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try count(marker) > 0, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(try count(marker) == 0)
+    }
+
+    /// Processes that are not zombies and have the marker in their arguments.
+    private func count(_ marker: String) throws -> Int {
+        guard let stream = opendir("/proc") else { return 0 }
+        defer { closedir(stream) }
+        var count = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard Int(name) != nil else { continue }
+            let descriptor = open("/proc/\(name)/cmdline", O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let size = read(descriptor, &buffer, buffer.count)
+            close(descriptor)
+            if size > 0, String(decoding: buffer[..<size], as: UTF8.self).contains(marker) { count += 1 }
+        }
+        return count
+    }
+}
