@@ -1,15 +1,19 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,4 +127,23 @@ int era_probe_pipe(int ends[2]) {
     close(ends[1]);
     errno = code;
     return -1;
+}
+
+int era_probe_connect(const char *host, unsigned short port) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int is_v4 = inet_pton(AF_INET, host, &v4.sin_addr) == 1;
+    if (!is_v4 && inet_pton(AF_INET6, host, &v6.sin6_addr) != 1) return EINVAL;
+    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+    int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return errno;
+    int code = connect(descriptor, address, is_v4 ? sizeof v4 : sizeof v6) == 0 ? 0 : errno;
+    // The loopback's answer is taken in as connect(2) lets go of the socket, hence after its result is fixed.
+    struct pollfd ready = {.fd = descriptor, .events = POLLOUT};
+    if (code == EINPROGRESS && poll(&ready, 1, 0) == 1) {
+        socklen_t size = sizeof code;
+        if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
+    }
+    close(descriptor);
+    return code;
 }

@@ -45,6 +45,7 @@ public final class NetworkProber: HealthProber {
             return await limited("GET \(url)", request.timeout) { try await probe.run(url) }
         case .tcp(let host, let port):
             let probe = TCPProbe(group: group, host: host, port: port)
+            if let outcome = probe.immediateOutcome() { return outcome }
             return await limited("connecting to \(probe.target)", request.timeout) {
                 try await probe.run(timeout: request.timeout)
             }

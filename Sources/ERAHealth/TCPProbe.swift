@@ -1,4 +1,6 @@
+import CLinux
 import ERAContracts
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -10,9 +12,20 @@ struct TCPProbe: Sendable {
 
     var target: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+    /// The outcome where the kernel knows it without waiting, as for nearly every probe: of a program on this machine.
+    ///
+    /// Nil where the answer takes time, or a name must be looked up first.
+    func immediateOutcome() -> ProbeOutcome? {
+        guard let number = UInt16(exactly: port), number > 0 else { return .failed("\(port) is not a port") }
+        return switch era_probe_connect(host, number) {
+        case 0: .success
+        case EINPROGRESS, EINVAL: nil
+        case let code: .failed("connecting to \(target) failed: \(systemText(code))")
+        }
+    }
+
     /// - Throws: What the connection met.
     func run(timeout: Duration) async throws -> ProbeOutcome {
-        guard (1...65_535).contains(port) else { return .failed("\(port) is not a port") }
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(timeout))
             .channelOption(.autoRead, value: false)

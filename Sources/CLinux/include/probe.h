@@ -37,4 +37,9 @@ int era_probe_reap(pid_t child, int *status);
 /// A pipe, both ends close-on-exec, the reading end non-blocking. Returns 0, or -1 and errno.
 int era_probe_pipe(int ends[2]);
 
+/// Begins to connect to an address, closes again at once, and never waits. Returns 0 where the connection stood
+/// already, as on this machine it does; EINPROGRESS where the answer takes longer; EINVAL where `host` is no
+/// IPv4 or IPv6 address; or the errno of what refused it.
+int era_probe_connect(const char *host, unsigned short port);
+
 #endif
