@@ -125,17 +125,22 @@ public struct ERAClient: Sendable {
         try await events(at: Self.events(key.namespace) + Self.query([("fieldSelector", Self.about(key))]))
     }
 
-    /// New events from now on.
-    public func watchEvents(namespace: NamespaceName? = nil) -> EventObjects {
-        EventObjects(transport: transport, path: Self.events(namespace) + Self.query([("watch", "true")]))
+    /// What happened, oldest first, then what happens; with `after`, a resource version, only what came later.
+    public func watchEvents(namespace: NamespaceName? = nil, after: String? = nil) -> EventObjects {
+        EventObjects(
+            transport: transport,
+            path: Self.events(namespace) + Self.query([("watch", "true"), ("resourceVersion", after)])
+        )
     }
 
-    /// New events of one deployment from now on.
-    public func watchEvents(_ key: DeploymentKey) -> EventObjects {
+    /// What happened to one deployment, oldest first, then what happens; with `after` only what came later.
+    public func watchEvents(_ key: DeploymentKey, after: String? = nil) -> EventObjects {
         EventObjects(
             transport: transport,
             path: Self.events(key.namespace)
-                + Self.query([("watch", "true"), ("fieldSelector", Self.about(key))])
+                + Self.query([
+                    ("watch", "true"), ("resourceVersion", after), ("fieldSelector", Self.about(key)),
+                ])
         )
     }
 
