@@ -63,10 +63,14 @@ public struct HealthMonitor: Hashable, Sendable {
                 if hasFailed { isPassing = false }
             }
             nextAt = now + pause
+            // The ramp must not push the failures that count further apart than a period.
+            if let counted = lastCountedFailureAt {
+                nextAt = min(nextAt, max(counted + period, now + Self.rampStart))
+            }
         }
 
         private var pause: Duration {
-            guard !hasSucceeded else { return period }
+            guard !hasSucceeded, successes == 0 else { return period }
             var pause = Self.rampStart
             for _ in 1..<max(attempts, 2) where attempts > 1 && pause < period { pause = pause * 2 }
             return min(pause, period)

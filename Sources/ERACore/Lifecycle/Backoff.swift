@@ -18,7 +18,8 @@ public struct Jitter: Hashable, Sendable, Codable {
     public func encode(to encoder: any Encoder) throws { try unit.encode(to: encoder) }
 }
 
-/// The delay before attempt `failures + 1`: `initial * factor^(failures - 1)`, at most `limit`, ±20 %.
+/// The delay before attempt `failures + 1`: `initial * factor^(failures - 1)`, at most `limit`, ±20 %,
+/// and never below ``backoffFloor``.
 ///
 /// - Parameter failures: Failed attempts so far; 1 or more.
 func backoff(
@@ -34,8 +35,11 @@ func backoff(
         delay = min(delay * factor, limit)
         if delay == limit { break }
     }
-    return min(delay, limit) * (0.8 + 0.4 * jitter.unit)
+    return max(min(delay, limit) * (0.8 + 0.4 * jitter.unit), backoffFloor)
 }
+
+/// The shortest delay, so that a manifest that asks for none cannot keep the machine busy.
+let backoffFloor = Duration.milliseconds(10)
 
 extension RetrySpec {
     /// The delay before the retry that follows the given number of failures.

@@ -76,8 +76,13 @@ extension DeploymentRecord {
             activation.mustStop = false
             state = .healthChecking(activation)
         case .stop(let revision):
-            if revision == activation.revision { activation.mustStop = false }
-            repeated(&activation, at: now)
+            if revision == activation.revision, activation.mustStop {
+                activation.mustStop = false
+                housekeeping = .first
+                state = .activating(activation)
+            } else {
+                repeated(&activation, at: now)
+            }
         case .install(activation.revision):
             repeated(&activation, at: now)
         case .validate, .fetch, .prepare, .install, .start, .remove, .purge, .removeVolumes:
@@ -130,8 +135,12 @@ extension DeploymentRecord {
         case .install(serving.revision):
             housekeeping.repeated(policy(for: serving.revision).retry, at: now)
         case .stop(let revision):
-            if revision == serving.revision { serving.mustStop = false }
-            housekeeping.repeated(policy(for: serving.revision).retry, at: now)
+            if revision == serving.revision, serving.mustStop {
+                serving.mustStop = false
+                housekeeping = .first
+            } else {
+                housekeeping.repeated(policy(for: serving.revision).retry, at: now)
+            }
         case .validate, .fetch, .prepare, .install, .start, .remove, .purge, .removeVolumes:
             return false
         }
@@ -143,8 +152,12 @@ extension DeploymentRecord {
     private mutating func succeed(_ step: Step, in rollback: Rollback, at now: Timestamp) -> Bool {
         var rollback = rollback
         if case .stop(let revision) = step {
-            if revision == rollback.restoring { rollback.mustStop = false }
-            rollback.attempt.repeated(policy(for: target).retry, at: now)
+            if revision == rollback.restoring, rollback.mustStop {
+                rollback.mustStop = false
+                rollback.attempt.retryAt = nil
+            } else {
+                rollback.attempt.repeated(policy(for: target).retry, at: now)
+            }
             state = .rollingBack(rollback)
             return true
         }

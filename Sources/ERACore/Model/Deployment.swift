@@ -208,7 +208,7 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
         case .file:
             guard authority.isEmpty, rest.utf8.count > 1 else { throw invalid }
         case .https, .http, .oci:
-            guard !authority.isEmpty else { throw invalid }
+            guard let first = authority.first, first != ":" else { throw invalid }
             guard scheme == .oci || !authority.contains("@") else {
                 throw InvalidValue(
                     String(text),

@@ -89,9 +89,10 @@ struct DecimalNumber {
             if overflow { return nil }
             divisor = next
         }
-        let (high, low) = digits.multipliedFullWidth(by: factor)
-        guard high < divisor, high >= 0 else { return nil }
-        let (quotient, remainder) = divisor.dividingFullWidth((high, low))
-        return remainder == 0 ? quotient : nil
+        // Unsigned, where the quotient fits whenever the high half is below the divisor.
+        let (high, low) = digits.magnitude.multipliedFullWidth(by: factor.magnitude)
+        guard high < divisor.magnitude else { return nil }
+        let (quotient, remainder) = divisor.magnitude.dividingFullWidth((high, low))
+        return remainder == 0 ? Int64(exactly: quotient) : nil
     }
 }

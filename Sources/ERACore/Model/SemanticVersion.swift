@@ -55,11 +55,12 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
             return !prerelease.isEmpty && other.prerelease.isEmpty
         }
         for (left, right) in zip(prerelease, other.prerelease) where left != right {
-            switch (UInt(left), UInt(right)) {
-            case (let left?, let right?): return left < right
-            case (.some, nil): return true
-            case (nil, .some): return false
-            case (nil, nil): return left < right
+            switch (Self.isNumeric(left), Self.isNumeric(right)) {
+            // Without leading zeros the longer number is the greater one, however long.
+            case (true, true): return (left.utf8.count, left) < (right.utf8.count, right)
+            case (true, false): return true
+            case (false, true): return false
+            case (false, false): return left < right
             }
         }
         return prerelease.count < other.prerelease.count
@@ -69,6 +70,10 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), !hasLeadingZero(text)
         else { return nil }
         return UInt(text)
+    }
+
+    private static func isNumeric(_ text: some StringProtocol) -> Bool {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) }
     }
 
     private static func hasLeadingZero(_ text: Substring) -> Bool {

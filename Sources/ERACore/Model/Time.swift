@@ -3,15 +3,19 @@
 /// Deadlines are uptimes, so that setting the wall clock moves none of them. An uptime means something
 /// only within one boot; ``JournalEvent/Kind/resumed(rebooted:)`` clears those that a record holds.
 public struct Uptime: Hashable, Sendable, Codable, Comparable {
+    /// Whole nanoseconds, so that what is stored is what was meant.
     public let sinceBoot: Duration
 
-    public init(sinceBoot: Duration) { self.sinceBoot = sinceBoot }
+    /// - Parameter sinceBoot: What is finer than a nanosecond is dropped.
+    public init(sinceBoot: Duration) { self.sinceBoot = .nanoseconds(Self.nanoseconds(sinceBoot)) }
     public init(from decoder: any Decoder) throws {
         sinceBoot = .nanoseconds(try Int64(from: decoder))
     }
-    public func encode(to encoder: any Encoder) throws {
-        let (seconds, attoseconds) = sinceBoot.components
-        try (seconds * 1_000_000_000 + attoseconds / 1_000_000_000).encode(to: encoder)
+    public func encode(to encoder: any Encoder) throws { try Self.nanoseconds(sinceBoot).encode(to: encoder) }
+
+    private static func nanoseconds(_ duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 
     public static func < (left: Self, right: Self) -> Bool { left.sinceBoot < right.sinceBoot }
@@ -21,16 +25,24 @@ public struct Uptime: Hashable, Sendable, Codable, Comparable {
 
 /// A point in calendar time, for people: never compared to decide anything.
 public struct WallTime: Hashable, Sendable, Codable {
-    /// Since 1970-01-01T00:00:00Z, leap seconds not counted.
+    /// Since 1970-01-01T00:00:00Z, leap seconds not counted; whole microseconds.
     public let sinceEpoch: Duration
 
-    public init(sinceEpoch: Duration) { self.sinceEpoch = sinceEpoch }
-    public init(from decoder: any Decoder) throws { sinceEpoch = .milliseconds(try Int64(from: decoder)) }
-    public func encode(to encoder: any Encoder) throws { try sinceEpoch.milliseconds.encode(to: encoder) }
+    /// - Parameter sinceEpoch: What is finer than a microsecond is dropped, towards the past.
+    public init(sinceEpoch: Duration) { self.sinceEpoch = .microseconds(Self.microseconds(sinceEpoch)) }
+    public init(from decoder: any Decoder) throws { sinceEpoch = .microseconds(try Int64(from: decoder)) }
+    public func encode(to encoder: any Encoder) throws {
+        try Self.microseconds(sinceEpoch).encode(to: encoder)
+    }
+
+    private static func microseconds(_ duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        return seconds * 1_000_000 + floorDivide(attoseconds, 1_000_000_000_000)
+    }
 
     /// RFC 3339 in UTC with whole seconds, as Kubernetes writes `metav1.Time`: `2026-01-02T03:04:05Z`.
     public var rfc3339: String {
-        let seconds = sinceEpoch.components.seconds
+        let seconds = Self.floorDivide(Self.microseconds(sinceEpoch), 1_000_000)
         let day = Self.floorDivide(seconds, 86_400)
         let second = seconds - day * 86_400
         let date = Self.civil(daysSinceEpoch: day)
@@ -40,8 +52,9 @@ public struct WallTime: Hashable, Sendable, Codable {
 
     /// RFC 3339 in UTC with microseconds, as Kubernetes writes `metav1.MicroTime`: `2026-01-02T03:04:05.000006Z`.
     public var rfc3339Micro: String {
-        let micros = sinceEpoch.components.attoseconds / 1_000_000_000_000
-        return rfc3339.dropLast() + ".\(Self.padded(abs(micros), 6))Z"
+        let all = Self.microseconds(sinceEpoch)
+        let micros = all - Self.floorDivide(all, 1_000_000) * 1_000_000
+        return rfc3339.dropLast() + ".\(Self.padded(micros, 6))Z"
     }
 
     private static func padded(_ value: Int64, _ width: Int) -> String {
