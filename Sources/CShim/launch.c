@@ -26,12 +26,18 @@ struct report {
     int32_t error;
 };
 
+// As the kernel takes it: the library hides two signals that it uses itself, and we may have inherited them ignored.
+struct kernel_action {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
 static void reset_signals(void) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    struct kernel_action action = {.handler = SIG_DFL};
+    for (int number = 1; number <= 64; number++) syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &action.mask, NULL, sizeof action.mask);
 }
 
 static int write_text(const char *path, const char *text) {
@@ -158,14 +164,15 @@ static _Noreturn void become_workload(const struct era_launch *launch, struct re
     setsid();
     // Not worth failing for: raising needs privileges, and the value is advice to the kernel.
     if (launch->oom_score_adjust != NULL) write_text("/proc/self/oom_score_adj", launch->oom_score_adjust);
-    report->stage = ERA_STAGE_LIMIT;
-    if (set_limits(launch) != 0) goto failed;
     report->stage = ERA_STAGE_MOUNT;
     if (mount_all(launch) != 0) goto failed;
     report->stage = ERA_STAGE_DIRECTORY;
     if (chdir(launch->directory) != 0) goto failed;
     report->stage = ERA_STAGE_DESCRIPTORS;
     if (arrange_descriptors(launch) != 0) goto failed;
+    // After what needs descriptors, before what gives away the right to raise a limit.
+    report->stage = ERA_STAGE_LIMIT;
+    if (set_limits(launch) != 0) goto failed;
     if (drop_privileges(launch, &report->stage) != 0) goto failed;
     umask(022);
     write_own_pid(launch->listen_pid);

@@ -41,19 +41,21 @@ struct Log {
 
     /// Takes what a stream has now, at most a few buffers of it, so that a flood delays nothing else.
     ///
-    /// - Returns: Whether the stream may have more, now or later.
-    mutating func drain(isError: Bool, rounds: Int) -> Bool {
+    /// - Returns: How much it was, and whether the stream may have more later.
+    mutating func drain(isError: Bool, rounds: Int) -> (bytes: Int, isOpen: Bool) {
+        var total = 0
         let descriptor = isError ? error.descriptor : output.descriptor
         for _ in 0..<rounds {
             // Straight behind the pending line: no second buffer.
             let stream = isError ? error : output
             let room = stream.pending.room
             let count = era_read(descriptor, stream.pending.bytes + stream.pending.count, Int64(room))
-            if count == -Int64(ERA_EAGAIN) || count == -Int64(ERA_EINTR) { return true }
-            guard count > 0 else { return false }
+            if count == -Int64(ERA_EAGAIN) || count == -Int64(ERA_EINTR) { return (total, true) }
+            guard count > 0 else { return (total, false) }
+            total += Int(count)
             take(isError: isError, Int(count))
         }
-        return true
+        return (total, true)
     }
 
     /// Ends lines that the workload left open, and writes everything.

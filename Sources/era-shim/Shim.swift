@@ -13,6 +13,8 @@ struct Shim {
     static let killPeriod: Int64 = 50
     /// Buffers taken from a stream before the other work gets its turn.
     static let drainRounds = 8
+    /// Buffers taken from a stream at the end: more than the largest pipe holds.
+    static let lastRounds = 1024
 
     private var record: Record
     private var control: Control
@@ -142,8 +144,10 @@ struct Shim {
         }
         guard era_wait_for(list, Int32(4 + Control.connectionLimit), timeout) > 0 else { return }
         if list[0].happened != 0 { era_drain_signals(signals) }
-        if list[2].happened != 0 { streams.output = log.drain(isError: false, rounds: Self.drainRounds) }
-        if list[3].happened != 0 { streams.error = log.drain(isError: true, rounds: Self.drainRounds) }
+        if list[2].happened != 0 {
+            streams.output = log.drain(isError: false, rounds: Self.drainRounds).isOpen
+        }
+        if list[3].happened != 0 { streams.error = log.drain(isError: true, rounds: Self.drainRounds).isOpen }
         log.flush()
         for index in 0..<Control.connectionLimit where list[4 + index].happened != 0 { answer(index) }
         if list[1].happened != 0 { control.accept() }
@@ -224,8 +228,10 @@ struct Shim {
 
     /// Writes down how it ended, and makes room for the next shim of the instance; only then says so.
     private mutating func finish() {
-        while streams.output { streams.output = drainRest(isError: false) }
-        while streams.error { streams.error = drainRest(isError: true) }
+        // What is in the pipes; a writer that is not ours, if there is one, must not keep us for ever.
+        for isError in [false, true] where isError ? streams.error : streams.output {
+            for _ in 0..<Self.lastRounds where log.drain(isError: isError, rounds: 1).bytes == 0 { break }
+        }
         log.finish()
         record.phase = isStopOrdered ? .stopped : .exited
         record.stuck = 0
@@ -238,13 +244,6 @@ struct Shim {
         for index in 0..<Control.connectionLimit where control.connections[index].descriptor >= 0 {
             control.close(index)
         }
-    }
-
-    /// What is in a pipe whose writers are all gone; a writer that is not ours must not keep us.
-    private mutating func drainRest(isError: Bool) -> Bool {
-        let before = isError ? log.error.pending.count : log.output.pending.count
-        guard log.drain(isError: isError, rounds: 1) else { return false }
-        return (isError ? log.error.pending.count : log.output.pending.count) != before
     }
 
     // MARK: Talking

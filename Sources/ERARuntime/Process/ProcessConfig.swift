@@ -47,7 +47,8 @@ struct ProcessConfig: Hashable, Sendable {
     private mutating func take(_ name: String, _ value: JSONValue) -> (field: String, message: String)? {
         switch name {
         case "logMaxSize":
-            let size = value.integer.map { ByteCount($0) } ?? value.string.flatMap { try? ByteCount($0) }  // nil is the answer
+            // A text that is no size is what the next line reports.
+            let size = value.integer.map { ByteCount($0) } ?? value.string.flatMap { try? ByteCount($0) }
             guard let size, Self.logMaxSizeRange.contains(size) else {
                 return (
                     name,

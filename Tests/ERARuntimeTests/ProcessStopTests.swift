@@ -1,0 +1,120 @@
+import ERAContracts
+import ERACore
+import Glibc
+import Testing
+
+@testable import ERARuntime
+
+@Suite struct ProcessStopTests {
+    /// Starts a script that writes the pid of something it leaves behind, and gives that pid.
+    private func leftBehind(_ host: ProcessHost, _ instance: PreparedInstance) async throws -> Int32 {
+        var pid: Int32 = 0
+        try await eventually("the script wrote a pid") {
+            pid = Int32(text(of: host.file(instance, "pid")).filter(\.isNumber)) ?? 0
+            return pid > 0
+        }
+        return pid
+    }
+
+    private static let escape = """
+        (setsid sh -c 'trap "" TERM; echo $$ > pid.new; mv pid.new pid; while :; do sleep 1; done' &)
+        """
+
+    @Test func `a daemon that forked twice, left the session and ignores TERM ends with its instance`()
+        async throws
+    {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance(Self.escape + "\nexec sleep 1000")
+            try await host.run(instance, plugin)
+            let escaped = try await leftBehind(host, instance)
+            let main = try #require(try await plugin.status(instance.id).pid)
+            let shim = try #require(host.record(instance)?.shim)
+            try await plugin.stop(instance.id, StopSpec(signal: .term, grace: .milliseconds(200)))
+            #expect(!isAlive(escaped) && !isAlive(main))
+            try await eventually("the shim ended") { !shim.isAlive }
+        }
+    }
+
+    @Test func `the same without a control group`() async throws {
+        try await ProcessHost.with { original in
+            var host = original
+            host.usesControlGroups = false
+            let plugin = host.plugin()
+            let instance = try host.instance(Self.escape + "\nexec sleep 1000")
+            try await host.run(instance, plugin)
+            let escaped = try await leftBehind(host, instance)
+            try await plugin.stop(instance.id, StopSpec(signal: .term, grace: .milliseconds(200)))
+            #expect(!isAlive(escaped))
+        }
+    }
+
+    @Test func `a stop signals first, and kills only what does not end in time`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let polite = try host.instance(
+                "trap 'echo bye; exit 0' INT; echo up > ready; while :; do sleep 0.01; done"
+            )
+            try await host.run(polite, plugin)
+            try await eventually("the trap is set") { text(of: host.file(polite, "ready")) == "up\n" }
+            let before = ContinuousClock.now
+            try await plugin.stop(polite.id, StopSpec(signal: .int, grace: .seconds(60)))
+            #expect(ContinuousClock.now - before < .seconds(30))
+            #expect(try await plugin.output(polite.id) == "bye\n")
+        }
+    }
+
+    @Test func `what a workload leaves behind ends before its exit is told`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let script =
+                "(setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 1000' &)\n"
+                + "while ! test -s pid; do sleep 0.01; done; exit 7"
+            let instance = try host.instance(script)
+            try await host.run(instance, plugin)
+            #expect(try await plugin.exit(instance.id) == .code(7))
+            #expect(!isAlive(try await leftBehind(host, instance)))
+        }
+    }
+
+    @Test func `a stop that its caller gives up goes on, and a second one joins it`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance("trap '' TERM; while :; do sleep 0.05; done")
+            try await host.run(instance, plugin)
+            let first = Task {
+                try await plugin.stop(instance.id, StopSpec(signal: .term, grace: .seconds(600)))
+            }
+            try await eventually("it is stopping") { try await plugin.status(instance.id) == .stopping }
+            first.cancel()
+            await #expect(throws: (any Error).self) { try await first.value }
+            #expect(try await plugin.status(instance.id) == .stopping)
+            try await plugin.stop(instance.id, StopSpec(signal: .term, grace: .milliseconds(50)))
+            #expect(try await plugin.status(instance.id) == .installed)
+        }
+    }
+
+    @Test func `stopping one instance leaves another of the same deployment alone`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let old = try host.instance("exec sleep 1000", revision: 1)
+            let new = try host.instance("exec sleep 1000", revision: 2)
+            try await host.run(old, plugin)
+            try await host.run(new, plugin)
+            let pid = try #require(try await plugin.status(new.id).pid)
+            try await plugin.stop(old.id, StopSpec(signal: .kill, grace: .zero))
+            #expect(try await plugin.status(new.id).pid == pid)
+            #expect(isAlive(pid))
+        }
+    }
+
+    @Test func `what runs is not deleted`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance("exec sleep 1000")
+            try await host.run(instance, plugin)
+            await #expect(throws: Failure.self) { try await plugin.delete(instance.id) }
+            #expect(try await plugin.status(instance.id).pid != nil)
+        }
+    }
+}
