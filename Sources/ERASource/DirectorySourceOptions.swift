@@ -4,8 +4,10 @@ public import Glibc
 public struct DirectorySourceOptions: Sendable {
     /// The longest time between two hints, whatever the kernel reports: network file systems report nothing.
     public var rescanInterval: Duration = .seconds(30)
-    /// The same where the kernel refuses to watch (`fs.inotify.max_user_watches`).
+    /// The same where the kernel refuses to watch (`fs.inotify.max_user_watches`), or is not asked to.
     public var pollInterval: Duration = .seconds(2)
+    /// False for a file system that is known to report nothing, to look at it every `pollInterval` instead.
+    public var usesKernelEvents = true
     /// How long a file that nobody was seen to close must stay as it is, and a file that is gone must stay away,
     /// before it counts.
     public var settleTime: Duration = .milliseconds(100)

@@ -43,7 +43,7 @@ final class DirectoryWatch: Sendable {
         self.clock = clock
         self.stopwatch = stopwatch
         self.writes = writes
-        var tree = WatchTree(root: root, options: options)
+        var tree = options.usesKernelEvents ? WatchTree(root: root, options: options) : nil
         tree?.rebuild()
         state = Mutex(State(tree: tree, gap: options.gap))
         if let descriptor = tree?.descriptor { startReading(descriptor) }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Who may change manifests: root, ERA's own user, and owners that were named; nobody else.
 ///
@@ -6,6 +7,7 @@ import Glibc
 /// user's private group; and a sticky directory above is fine, since others cannot rename what is in it.
 struct FileTrust {
     private let owners: Set<uid_t>
+    private let groups = PrivateGroups()
 
     init(owners: Set<uid_t>) { self.owners = owners.union([0, geteuid()]) }
 
@@ -23,31 +25,12 @@ struct FileTrust {
         if status.st_mode & S_IWOTH != 0, !isSticky {
             return "is writable by everybody; take that away (chmod o-w)"
         }
-        if status.st_mode & S_IWGRP != 0, !isSticky, !isPrivate(group: status.st_gid, of: status.st_uid) {
+        if status.st_mode & S_IWGRP != 0, !isSticky,
+            !groups.isPrivate(group: status.st_gid, of: status.st_uid)
+        {
             return "is writable by group \(status.st_gid); take that away (chmod g-w)"
         }
         return nil
-    }
-
-    /// Whether the group is the user's own: of the same name, with nobody else in it.
-    private func isPrivate(group number: gid_t, of user: uid_t) -> Bool {
-        var groupEntry = group()
-        var userEntry = passwd()
-        var foundGroup: UnsafeMutablePointer<group>?
-        var foundUser: UnsafeMutablePointer<passwd>?
-        var groupText = [CChar](repeating: 0, count: 16_384)
-        var userText = [CChar](repeating: 0, count: 16_384)
-        guard getgrgid_r(number, &groupEntry, &groupText, groupText.count, &foundGroup) == 0,
-            foundGroup != nil,
-            getpwuid_r(user, &userEntry, &userText, userText.count, &foundUser) == 0, foundUser != nil,
-            strcmp(groupEntry.gr_name, userEntry.pw_name) == 0
-        else { return false }
-        var member = groupEntry.gr_mem
-        while let name = member?.pointee {
-            guard strcmp(name, userEntry.pw_name) == 0 else { return false }
-            member = member?.advanced(by: 1)
-        }
-        return true
     }
 
     /// The first directory above `path`, or above what it leads to, that others may write.
@@ -72,5 +55,47 @@ struct FileTrust {
     /// `/`, `/a` and `/a/b` for `/a/b/c`.
     static func parents(of path: String) -> [String] {
         path.indices.filter { path[$0] == "/" }.map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
+    }
+}
+
+/// Which groups are a user's own: of the same name, with nobody else in it.
+///
+/// A class, because it remembers: asking the user database for each of 500 files would cost more than reading them.
+private final class PrivateGroups: Sendable {
+    private struct Pair: Hashable {
+        let group: gid_t
+        let user: uid_t
+    }
+
+    private let known: Mutex<[Pair: Bool]> = Mutex([:])
+
+    func isPrivate(group: gid_t, of user: uid_t) -> Bool {
+        known.withLock { known in
+            let pair = Pair(group: group, user: user)
+            if let answer = known[pair] { return answer }
+            let answer = Self.lookUp(group: group, of: user)
+            known[pair] = answer
+            return answer
+        }
+    }
+
+    private static func lookUp(group number: gid_t, of user: uid_t) -> Bool {
+        var groupEntry = group()
+        var userEntry = passwd()
+        var foundGroup: UnsafeMutablePointer<group>?
+        var foundUser: UnsafeMutablePointer<passwd>?
+        var groupText = [CChar](repeating: 0, count: 16_384)
+        var userText = [CChar](repeating: 0, count: 16_384)
+        guard getgrgid_r(number, &groupEntry, &groupText, groupText.count, &foundGroup) == 0,
+            foundGroup != nil,
+            getpwuid_r(user, &userEntry, &userText, userText.count, &foundUser) == 0, foundUser != nil,
+            strcmp(groupEntry.gr_name, userEntry.pw_name) == 0
+        else { return false }
+        var member = groupEntry.gr_mem
+        while let name = member?.pointee {
+            guard strcmp(name, userEntry.pw_name) == 0 else { return false }
+            member = member?.advanced(by: 1)
+        }
+        return true
     }
 }

@@ -55,6 +55,12 @@ struct ManifestReader {
     private func open(_ root: CInt, _ path: String, known: ManifestFile?) throws(SystemError)
         -> ManifestContent
     {
+        // One call for a file that is the same as before: what this inode holds was read when it was safe to.
+        var entry = stat()
+        if let known, fstatat(root, path, &entry, AT_SYMLINK_NOFOLLOW) == 0, known.isCurrent(FileStamp(entry))
+        {
+            return verdict(root, path, entry) ?? .file(known)
+        }
         // Only a handle first: opening a device or a FIFO would already do something.
         let handle = try Descriptor(era_find_beneath(root, path))
         let status = try handle.status()

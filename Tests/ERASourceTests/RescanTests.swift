@@ -11,8 +11,14 @@ import Testing
 
     init() throws { scratch = try Scratch() }
 
-    @Test func `a hint comes every 30 seconds whatever happens, and none before`() async throws {
-        let source = DirectorySource(path: scratch.manifests, clock: clock)
+    @Test(arguments: [(true, 30), (false, 2)])
+    func `a hint comes every 30 seconds whatever happens, or every 2 without the kernel's events`(
+        usesKernelEvents: Bool,
+        seconds: Int
+    ) async throws {
+        var options = DirectorySourceOptions()
+        options.usesKernelEvents = usesKernelEvents
+        let source = DirectorySource(path: scratch.manifests, options: options, clock: clock)
         let hints = source.changes()
         var iterator = hints.makeAsyncIterator()
         #expect(await iterator.next() != nil)
@@ -20,23 +26,27 @@ import Testing
             let waiting = Task { [clock] in
                 while clock.shortestSleep == nil { await Task.yield() }
                 let sleep = clock.shortestSleep
-                clock.advance(by: .seconds(30))
+                clock.advance(by: .seconds(seconds))
                 return sleep
             }
             #expect(await iterator.next() != nil)
-            #expect(await waiting.value == .seconds(30))
+            #expect(await waiting.value == .seconds(seconds))
         }
     }
 
-    @Test func `without watches the directory is polled`() async throws {
+    @Test func `a change that no event told is found by the next look`() async throws {
         var options = DirectorySourceOptions()
-        options.pollInterval = .seconds(2)
-        #expect(options.rescanInterval == .seconds(30))
-        // A tree of which one directory cannot be watched says so.
-        var tree = try #require(WatchTree(root: scratch.manifests, options: options))
-        defer { close(tree.descriptor) }
-        tree.rebuild()
-        #expect(tree.isComplete)
+        options.usesKernelEvents = false
+        options.pollInterval = .milliseconds(20)
+        options.settleTime = .seconds(2)
+        let source = DirectorySource(path: scratch.manifests, options: options)
+        try scratch.write("m/a.yaml", "1", age: 9)
+        var following = try await Following(source)
+        try await following.until { $0.texts == ["a.yaml": "1"] }
+        try scratch.write("m/a.yaml", "2")
+        // Young, and nobody was seen to close it: it settles first.
+        #expect(try await source.snapshot().isSettled == false)
+        try await following.until { $0.texts == ["a.yaml": "2"] }
     }
 
     @Test func `an overflow of the kernel's queue is a full rescan`() async throws {
