@@ -143,6 +143,7 @@ import Testing
         }
         try #require(descriptor >= 0)
         close(descriptor)
+        defer { _ = Array(path).withUnsafeBufferPointer { bytes in bytes.baseAddress.map { unlink($0) } } }
         let files = try await source.snapshot().files
         #expect(files.map(\.content) == [.unreadable("its name is not UTF-8; rename it")])
     }
