@@ -5,7 +5,8 @@ public enum ManifestDecoding {
     /// The deployment that an object declares, or what is wrong with it.
     ///
     /// What only a server sets (`status`, `metadata.uid` and its like) is accepted and not used.
-    /// - Parameter ignoringUnknown: Whether fields that the schema does not know are passed over instead of refused.
+    /// - Parameter ignoringUnknown: Whether fields that the schema does not know are passed over instead of
+    ///   refused.
     /// - Returns: A deployment without problems, or no deployment and at least one problem, at most
     ///   ``ManifestLimits/diagnosticLimit``.
     public static func deployment(

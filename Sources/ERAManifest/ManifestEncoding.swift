@@ -3,7 +3,8 @@ public import ERACore
 /// Writes deployments as the objects that manifests hold.
 public enum ManifestEncoding {
     /// `apiVersion`, `kind`, `metadata` and `spec`; reading it gives an equal deployment.
-    /// - Parameter includingDefaults: Whether fields at their defaults are written, too; empty lists and maps never are.
+    /// - Parameter includingDefaults: Whether fields at their defaults are written, too; empty lists and maps
+    ///   never are.
     public static func object(_ deployment: Deployment, includingDefaults: Bool) -> JSONValue {
         DeploymentFields.deployment.write(deployment, includingDefaults ? .include : .leaveOut)
     }

@@ -13,10 +13,11 @@ public struct ManifestFile: Sendable {
 
     /// The documents without errors, in their order. A deployment that is declared twice is not among them.
     public private(set) var entries: [Entry] = []
-    /// In the order of the text, at most ``ManifestLimits/diagnosticLimit`` and one that says that there are more.
+    /// In the order of the text, at most ``ManifestLimits/diagnosticLimit`` and one that says that there are
+    /// more.
     public private(set) var diagnostics: [Diagnostic] = []
-    /// The deployments of all documents whose name could be read, also of those with errors: so a broken document is not
-    /// taken for a deletion.
+    /// The deployments of all documents whose name could be read, also of those with errors: so a broken
+    /// document is not taken for a deletion.
     public private(set) var keysSeen: [DeploymentKey] = []
     /// Whether there may be deployments that are not in `keysSeen`, because their names could not be read.
     public private(set) var mayHideKeys = false
@@ -25,7 +26,8 @@ public struct ManifestFile: Sendable {
 
     /// Reads a file whole; what is wrong with it is in `diagnostics`.
     /// - Parameter bytes: UTF-8, at most ``ManifestLimits/fileSizeLimit``.
-    /// - Parameter file: What diagnostics call it; a name that ends in `.json` is read as JSON, any other as YAML.
+    /// - Parameter file: What diagnostics call it; a name that ends in `.json` is read as JSON, any other as
+    ///   YAML.
     public init(reading bytes: [UInt8], file: String) {
         guard bytes.count <= ManifestLimits.fileSizeLimit else {
             let message =
@@ -75,6 +77,7 @@ public struct ManifestFile: Sendable {
         var errorCount = 0
         var candidates: [(key: DeploymentKey, entry: Entry?, position: SourcePosition)] = []
         for document in documents {
+            mayHideKeys = mayHideKeys || document.isLastRead
             if let problem = document.problem {
                 findings.append(LocatedFinding(problem))
                 errorCount += 1

@@ -15,8 +15,9 @@ public enum ManifestSchema {
 
     /// A JSON Schema (2020-12) of one manifest document.
     ///
-    /// It accepts every manifest that ERA accepts. What it cannot express, and ERA refuses all the same, concerns several
-    /// fields at once (a probe's port name), bytes instead of characters, or the size of numbers in texts.
+    /// It accepts every manifest that ERA accepts. What it cannot express, and ERA refuses all the same,
+    /// concerns several fields at once (a probe's port name), bytes instead of characters, or the size of
+    /// numbers in texts.
     public static func jsonSchema() -> JSONValue {
         var schema = SchemaDialect.jsonSchema.schema(of: root)
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -26,7 +27,8 @@ public enum ManifestSchema {
         return .object(schema)
     }
 
-    /// The schema object of a deployment for an OpenAPI 3.0 document, in the form of Kubernetes' structural schemas.
+    /// The schema object of a deployment for an OpenAPI 3.0 document, in the form of Kubernetes' structural
+    /// schemas.
     public static func openAPISchema() -> JSONValue {
         var schema = SchemaDialect.openAPI.schema(of: root)
         schema["description"] = .string(doc)
@@ -38,7 +40,8 @@ public enum ManifestSchema {
 
     /// What there is to know about a field.
     ///
-    /// - Parameter path: `spec.ports.port`, with or without indices (`spec.ports[0].port`) and the kind before it; empty
+    /// - Parameter path: `spec.ports.port`, with or without indices (`spec.ports[0].port`) and the kind
+    ///   before it; empty
     ///   for the whole manifest.
     /// - Returns: Nil where there is no such field.
     public static func explain(_ path: String) -> Explanation? {

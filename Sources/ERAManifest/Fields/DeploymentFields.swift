@@ -115,7 +115,8 @@ enum DeploymentFields {
             "health",
             \.health,
             ProbeFields.health,
-            "When the deployment counts as started, alive and ready. Without probes it is healthy while it runs."
+            "When the deployment counts as started, alive and ready. Without probes it is healthy while "
+                + "it runs."
         ),
         .defaulted("restart", \.restart, PolicyFields.restart, "What happens when the workload exits."),
         .defaulted(

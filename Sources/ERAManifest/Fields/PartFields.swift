@@ -24,7 +24,8 @@ enum PartFields {
                 "plugin",
                 \.plugin,
                 .label("process"),
-                "Name of the runtime plugin: process, wasm, container, or any that is installed (`era plugins`)."
+                "Name of the runtime plugin: process, wasm, container, or any that is installed (`era "
+                    + "plugins`)."
             ),
             .optional(
                 "pluginVersion",
@@ -141,7 +142,8 @@ enum PartFields {
                 "passSocket",
                 \.passSocket,
                 .boolean,
-                "Hand the listening socket to the workload (LISTEN_FDS), and keep it open across restarts and updates."
+                "Hand the listening socket to the workload (LISTEN_FDS), and keep it open across restarts "
+                    + "and updates."
             ),
         ],
         check: { port, node, reading in

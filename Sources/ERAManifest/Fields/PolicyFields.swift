@@ -74,7 +74,8 @@ enum PolicyFields {
                 "strategy",
                 \.strategy,
                 .word(),
-                "Recreate stops the old revision before the new one starts; BlueGreen runs both until the new one is proven."
+                "Recreate stops the old revision before the new one starts; BlueGreen runs both until the "
+                    + "new one is proven."
             ),
             .defaulted(
                 "progressDeadline",
@@ -86,7 +87,8 @@ enum PolicyFields {
                 "bakeSeconds",
                 \.bakeSeconds,
                 .integer(0...ManifestLimits.secondsLimit),
-                "Seconds for which a new version is watched once it is Running: a crash or lost health rolls it back."
+                "Seconds for which a new version is watched once it is Running: a crash or lost health "
+                    + "rolls it back."
             ),
         ]
     )

@@ -70,7 +70,8 @@ enum ProbeFields {
                 "command",
                 \.command,
                 .list(.anyText),
-                "Program and arguments, run where the workload runs and as its user, without a shell. Exit status 0 is healthy."
+                "Program and arguments, run where the workload runs and as its user, without a shell. "
+                    + "Exit status 0 is healthy."
             )
         ],
         check: { exec, node, reading in
@@ -81,7 +82,8 @@ enum ProbeFields {
         }
     )
 
-    /// - Parameter successes: How many successes in a row may be asked for; Kubernetes takes 1 but for readiness.
+    /// - Parameter successes: How many successes in a row may be asked for; Kubernetes takes 1 but for
+    ///   readiness.
     static func probe(successes: ClosedRange<Int64>) -> Codec<ProbeSpec> {
         .object(
             blank: ProbeSpec(handler: .exec(command: [])),
@@ -147,7 +149,8 @@ enum ProbeFields {
                 "startup",
                 \.startup,
                 probe(successes: 1...1),
-                "Whether the workload has started; the other probes wait for it. When it fails, the start has failed."
+                "Whether the workload has started; the other probes wait for it. When it fails, the start "
+                    + "has failed."
             ),
             .optional(
                 "liveness",

@@ -9,12 +9,17 @@ private let prereleasePart = "(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 private let versionPattern =
     "\(numberPattern)\\.\(numberPattern)\\.\(numberPattern)"
     + "(-\(prereleasePart)(\\.\(prereleasePart))*)?(\\+[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*)?"
-private let locationPattern = "((https?|oci)://[^/?#@][^\\s]*|file:///[^\\s]*)"
+private let locationPattern =
+    "(https?://[^/?#@\\s]+([/?#][!-~]*)?|oci://[^/?#\\s]+([/?#][!-~]*)?|file:///[!-~]+)"
 
 extension TextFormat {
     /// Any text that a program can be given.
     static let anyText = TextFormat("a text", example: "text")
-    static let nonEmptyText = TextFormat("a text that is not empty", pattern: "^[\\s\\S]+$", example: "text")
+    static let nonEmptyText = TextFormat(
+        "a text that is not empty",
+        pattern: "^[^\\u0000]+$",
+        example: "text"
+    )
 
     static func label(_ noun: String, _ example: String) -> TextFormat {
         TextFormat(
@@ -63,7 +68,7 @@ extension TextFormat {
     )
     static let environmentName = TextFormat(
         "the name of an environment variable: not empty, without =",
-        pattern: "^[^=]+$",
+        pattern: "^[^=\\u0000]+$",
         example: "MODE"
     )
     /// A key of a secret is the name of a file. Source: Kubernetes `IsConfigMapKey`.
@@ -75,12 +80,12 @@ extension TextFormat {
     )
     static let path = TextFormat(
         "a path without \"..\"",
-        pattern: "^(?!(.*/)?\\.\\.(/|$))[\\s\\S]+$",
+        pattern: "^(?!(.*/)?\\.\\.(/|$))[^\\u0000]+$",
         example: "state"
     )
     static let absolutePath = TextFormat(
         "an absolute path without \"..\"",
-        pattern: "^(?!(.*/)?\\.\\.(/|$))/[\\s\\S]*$",
+        pattern: "^(?!(.*/)?\\.\\.(/|$))/[^\\u0000]*$",
         example: "/srv/files"
     )
     static let httpPath = TextFormat(

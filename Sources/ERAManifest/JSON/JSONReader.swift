@@ -6,6 +6,11 @@ public struct JSONSyntaxError: Error, Hashable, Sendable, CustomStringConvertibl
     /// Lower case: what is wrong.
     public var message: String
 
+    public init(position: SourcePosition, message: String) {
+        self.position = position
+        self.message = message
+    }
+
     public var description: String { "line \(position.line), column \(position.column): \(message)" }
 }
 
@@ -57,7 +62,8 @@ struct JSONReader {
             let message = "the text has more than \(JSONLimits.sizeLimit >> 20) MiB"
             throw JSONSyntaxError(position: .start, message: message)
         }
-        // The closure of withUnsafeBufferPointer rethrows untyped in some releases: the result carries the error.
+        // The closure of withUnsafeBufferPointer rethrows untyped in some releases: the result carries the
+        // error.
         let result = text.withUnsafeBufferPointer { bytes -> Result<YAMLNode, JSONSyntaxError> in
             var reader = JSONReader(bytes, refusingDuplicates, depthLimit: depthLimit, nodeLimit: nodeLimit)
             do throws(JSONSyntaxError) { return .success(try reader.text()) } catch { return .failure(error) }

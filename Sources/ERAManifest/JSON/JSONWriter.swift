@@ -3,12 +3,13 @@ public import ERACore
 extension JSONValue {
     /// The one text of this value: no white space, keys in the order of their UTF-8 bytes.
     ///
-    /// Equal values have equal texts, and reading the text gives an equal value. A number that JSON cannot write
-    /// (infinity, not a number) becomes `null`.
+    /// Equal values have equal texts, and reading the text gives an equal value. A number that JSON cannot
+    /// write (infinity, not a number) becomes `null`.
     public var canonicalText: String { text(pretty: false) }
 
     /// The value as JSON text (RFC 8259).
-    /// - Parameter pretty: Two spaces of indentation and a line per member; else one line. Keys are sorted either way.
+    /// - Parameter pretty: Two spaces of indentation and a line per member; else one line. Keys are sorted
+    ///   either way.
     public func text(pretty: Bool) -> String {
         var writer = JSONWriter(isPretty: pretty)
         writer.write(self, depth: 0)
@@ -69,6 +70,11 @@ private struct JSONWriter {
 
     private mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { writeBytes(text) } else { writeScalars(text) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func writeBytes(_ text: String) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
@@ -79,7 +85,17 @@ private struct JSONWriter {
             default: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Escapes what a manifest file may not contain, too, so that every object can be written into one.
+    private mutating func writeScalars(_ text: String) {
+        for scalar in text.unicodeScalars {
+            if scalar.isASCII || !isHidden(scalar.value) {
+                writeBytes(String(Character(scalar)))
+            } else {
+                bytes += "\\u\(hex(scalar.value, 4))".utf8
+            }
+        }
     }
 }
 

@@ -245,7 +245,8 @@ extension Codec<[String: String]> {
             }
             let before = reading.errorCount
             var map: [String: String] = [:]
-            for member in members {
+            // Merge keys are noted wherever they stand, by checkStructure.
+            for member in members where !member.isMerge {
                 reading.at(.entry(member.key)) { reading in
                     if !isKey(member.key) {
                         reading.refuse(member.keyPosition, .invalid, "the key is not \(keys.noun)")

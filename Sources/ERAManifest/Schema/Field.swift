@@ -48,7 +48,7 @@ extension Field {
             if let value = codec.read(node, &reading) { root[keyPath: path] = value }
         } write: { root, blank, defaults in
             let isDefault = root[keyPath: path] == blank[keyPath: path]
-            if isDefault, defaults == .leaveOut { return nil }
+            if isDefault, defaults == .leaveOut { return .none }
             let value = codec.write(root[keyPath: path], defaults)
             // Empty lists and maps say nothing that their absence does not say.
             return isDefault ? value.unlessEmpty : value
@@ -106,7 +106,8 @@ extension Field {
         }
     }
 
-    /// A field that only a server sets: accepted, so that what a server has sent can be sent back, and not used.
+    /// A field that only a server sets: accepted, so that what a server has sent can be sent back, and not
+    /// used.
     static func ignored(_ name: String, _ doc: String) -> Field {
         Field(name: name) { _ in
             FieldSchema(name: name, doc: doc, type: .ignored, isRequired: false)
@@ -114,12 +115,15 @@ extension Field {
             guard reading.warnsOfServerFields else { return }
             reading.warn(node.position, "is set by the server and ignored here; remove it")
         } write: { _, _, _ in
-            nil
+            .none
         }
     }
 }
 
 extension JSONValue {
     /// Nil for an empty object or array.
-    var unlessEmpty: JSONValue? { self == .object([:]) || self == .array([]) ? nil : self }
+    var unlessEmpty: JSONValue? {
+        // Not `nil`, which is a JSONValue, too.
+        self == .object([:]) || self == .array([]) ? Optional.none : self
+    }
 }

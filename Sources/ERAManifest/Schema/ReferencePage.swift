@@ -7,10 +7,12 @@ struct ReferencePage {
         page.lines = [
             "# Manifest reference",
             "",
-            "Made from the schema in the code; `era explain FIELD` shows the same on a terminal, and `era schema` prints it "
+            "Made from the schema in the code; `era explain FIELD` shows the same on a terminal, and `era "
+                + "schema` prints it "
                 + "as JSON Schema.",
             "",
-            "A file holds one or several documents, in YAML 1.2 (`.yaml`, `.yml`) or JSON (`.json`). Bold fields are "
+            "A file holds one or several documents, in YAML 1.2 (`.yaml`, `.yml`) or JSON (`.json`). Bold "
+                + "fields are "
                 + "required; whatever is not listed here is refused.",
             "",
         ]

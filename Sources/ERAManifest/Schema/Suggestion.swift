@@ -1,7 +1,7 @@
 /// The word of `known` that `word` most likely should be; nil when none is near.
 ///
-/// Near is: at most a third of the longer word's letters inserted, removed, replaced or swapped with a neighbour, or
-/// equal but for case, `-` and `_`.
+/// Near is: at most a third of the longer word's letters inserted, removed, replaced or swapped with a
+/// neighbour, or equal but for case, `-` and `_`.
 func suggestion(for word: String, among known: [String]) -> String? {
     guard word.utf8.count <= suggestionLengthLimit else { return nil }
     let plain = simplified(word)

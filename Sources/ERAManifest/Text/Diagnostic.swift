@@ -55,7 +55,8 @@ public struct Diagnostic: Hashable, Sendable {
         return "\(summary)\n    \(sourceLine)\n    \(String(indent))^"
     }
 
-    /// For editors: `{"file", "line", "column", "severity", "field", "message"}`; what is unknown is left out.
+    /// For editors: `{"file", "line", "column", "severity", "field", "message"}`; what is unknown is left
+    /// out.
     public var json: JSONValue {
         var members: [String: JSONValue] = [
             "file": .string(file), "severity": .string(severity.rawValue), "message": .string(message),

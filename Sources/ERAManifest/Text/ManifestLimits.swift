@@ -8,6 +8,8 @@ public enum ManifestLimits {
     public static let nodeLimit = 100_000
     /// Keys and values that the aliases of one document stand for, all together.
     public static let aliasExpansionLimit = 10_000
+    /// Anchors of one document.
+    public static let anchorLimit = 1000
     /// Documents of one file.
     public static let documentLimit = 1000
     /// Lines that begin with `%`; libyaml compares each `%TAG` with every other.
@@ -16,7 +18,8 @@ public enum ManifestLimits {
     public static let diagnosticLimit = 100
     /// Elements of any list, members of any map.
     public static let listLimit = 1000
-    /// Bytes of any text: the longest argument that Linux passes to a program, less its NUL (`MAX_ARG_STRLEN`).
+    /// Bytes of any text: the longest argument that Linux passes to a program, less its NUL
+    /// (`MAX_ARG_STRLEN`).
     public static let textLimit = 131_071
     /// Bytes of all annotations together, as Kubernetes has it (`TotalAnnotationSizeLimitB`).
     public static let annotationSizeLimit = 256 << 10

@@ -1,9 +1,9 @@
 /// Code points that a reader cannot see or that turn the reading order: they are refused in files and
 /// never printed.
 ///
-/// C0 and C1 controls but tab and line breaks; U+2028 and U+2029, which YAML 1.1 takes for line breaks and 1.2 does
-/// not; byte order marks; the non-characters that YAML excludes; and every code point with the property
-/// Bidi_Control (see CVE-2021-42574, "Trojan Source").
+/// C0 and C1 controls but tab and line breaks; U+2028 and U+2029, which YAML 1.1 takes for line breaks and
+/// 1.2 does not; byte order marks; the non-characters that YAML excludes; and every code point with the
+/// property Bidi_Control (see CVE-2021-42574, "Trojan Source").
 func isHidden(_ value: UInt32) -> Bool {
     switch value {
     case 0x09, 0x0A, 0x0D: false

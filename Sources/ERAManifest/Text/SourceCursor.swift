@@ -1,6 +1,7 @@
 /// Walks once through a text, and tells lines and columns of offsets, and the surroundings of positions.
 ///
-/// Only forwards: ask in ascending order. So a file of any shape costs one walk, however many places are asked.
+/// Only forwards: ask in ascending order. So a file of any shape costs one walk, however many places are
+/// asked.
 struct SourceCursor {
     private let bytes: [UInt8]
     private var offset = 0
@@ -22,7 +23,8 @@ struct SourceCursor {
         }
     }
 
-    /// The line around the cursor, at most ``excerptLimit`` code points of it, and how many stand before the cursor.
+    /// The line around the cursor, at most ``excerptLimit`` code points of it, and how many stand before the
+    /// cursor.
     ///
     /// Hidden characters and invalid bytes are replaced by U+FFFD, one for one.
     func excerpt() -> (line: String, caret: Int) {

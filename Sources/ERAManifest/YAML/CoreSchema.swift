@@ -2,8 +2,8 @@ import ERACore
 
 /// The types of scalars by the core schema of YAML 1.2.
 ///
-/// Source: YAML 1.2.2, section 10.3.2, "Tag Resolution". So `no`, `on` and `22:22` are strings, `0o17` is 15, `0123` is
-/// 123 and `1e3` is a number.
+/// Source: YAML 1.2.2, section 10.3.2, "Tag Resolution". So `no`, `on` and `22:22` are strings, `0o17` is 15,
+/// `0123` is 123 and `1e3` is a number.
 enum CoreSchema {
     /// The value of a plain scalar without a tag.
     ///
@@ -38,7 +38,8 @@ enum CoreSchema {
         return Double(text).map(JSONValue.number)
     }
 
-    /// Whether the digits are those of an integer (true), of a number with fraction or exponent (false), or of nothing.
+    /// Whether the digits are those of an integer (true), of a number with fraction or exponent (false), or
+    /// of nothing.
     private static func decimalForm(_ text: Substring.UTF8View) -> Bool? {
         var rest = text[...]
         func digits() -> Int {
@@ -76,7 +77,8 @@ enum CoreSchema {
     /// The prefix of the tags that YAML itself defines, written `!!`.
     static let tagPrefix = "tag:yaml.org,2002:"
 
-    /// The value of a scalar with a tag; nil when the text has not the tag's form, or the tag is not of the core schema.
+    /// The value of a scalar with a tag; nil when the text has not the tag's form, or the tag is not of the
+    /// core schema.
     static func value(of text: String, tag: String) -> JSONValue? {
         if tag == "!" || tag == tagPrefix + "str" { return .string(text) }
         let value = value(ofPlain: text)

@@ -47,7 +47,8 @@ struct YAMLComposer {
         return inner
     }
 
-    /// - Throws: ``YAMLProblem`` for a limit, a foreign tag, an alias that names nothing or itself, a key that is no scalar.
+    /// - Throws: ``YAMLProblem`` for a limit, a foreign tag, an alias that names nothing or itself, a key
+    ///   that is no scalar.
     mutating func take(_ event: YAMLEvent) throws(YAMLProblem) {
         switch event.kind {
         case .streamStart, .streamEnd, .documentStart, .documentEnd: break
@@ -83,7 +84,7 @@ struct YAMLComposer {
                 message: "more than \(ManifestLimits.depthLimit) lists and mappings inside each other"
             )
         }
-        if let anchor = properties.anchor { anchors[anchor] = Anchored(node: nil, size: 0) }
+        if let anchor = properties.anchor { try note(anchor, Anchored(node: nil, size: 0), at: position) }
         frames.append(Frame(isMapping: isMapping, position: position, anchor: properties.anchor))
     }
 
@@ -108,7 +109,7 @@ struct YAMLComposer {
         }
         let isBare = isPlain && properties.tag == nil
         let node = YAMLNode(.scalar(.init(value: value, text: text, isPlain: isBare)), at: position)
-        if let anchor = properties.anchor { anchors[anchor] = Anchored(node: node, size: 1) }
+        if let anchor = properties.anchor { try note(anchor, Anchored(node: node, size: 1), at: position) }
         if let last = frames.indices.last, frames[last].isMapping, frames[last].key == nil {
             frames[last].key = (text, position, isBare)
             frames[last].size += 1
@@ -143,6 +144,20 @@ struct YAMLComposer {
         }
         try count(anchored.size, at: position)
         add(node, size: anchored.size)
+    }
+
+    private mutating func note(
+        _ anchor: String,
+        _ anchored: Anchored,
+        at position: SourcePosition
+    ) throws(YAMLProblem) {
+        anchors[anchor] = anchored
+        guard anchors.count <= ManifestLimits.anchorLimit else {
+            throw YAMLProblem(
+                position: position,
+                message: "more than \(ManifestLimits.anchorLimit) anchors in one document"
+            )
+        }
     }
 
     private mutating func add(_ node: YAMLNode, size: Int) {

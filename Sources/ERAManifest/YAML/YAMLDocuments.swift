@@ -4,11 +4,13 @@ struct YAMLDocument: Sendable {
     var root: YAMLNode?
     /// What is wrong with its form; nil when it is whole.
     var problem: YAMLProblem?
+    /// Whether reading ended here, although the text goes on.
+    var isLastRead = false
 
     /// All documents of a text.
     ///
-    /// A document that breaks off does not hide the next one: a line that begins with `---` begins a document, whatever
-    /// stands before it (YAML 1.2.2, section 9.1.4, `c-forbidden`).
+    /// A document that breaks off does not hide the next one: a line that begins with `---` begins a
+    /// document, whatever stands before it (YAML 1.2.2, section 9.1.4, `c-forbidden`).
     /// - Parameter limit: How many broken documents are worth reading on.
     static func all(in text: SourceText, problemLimit: Int = ManifestLimits.diagnosticLimit) -> [YAMLDocument]
     {
@@ -19,7 +21,10 @@ struct YAMLDocument: Sendable {
             }
             var reading = Reading(bytes: bytes)
             while let restart = reading.readUntilProblem() {
-                guard reading.problemCount < problemLimit else { break }
+                guard reading.problemCount < problemLimit else {
+                    reading.stop()
+                    break
+                }
                 reading.start = restart
             }
             return reading.documents
@@ -90,9 +95,17 @@ struct YAMLDocument: Sendable {
                 documents.append(YAMLDocument(root: composer.partialRoot, problem: problem))
                 problemCount += 1
                 nodeCount = composer.nodeCount
-                guard nodeCount <= ManifestLimits.nodeLimit else { return nil }
+                guard nodeCount <= ManifestLimits.nodeLimit else {
+                    stop()
+                    return nil
+                }
                 return documentMark(from: max(problem.position.line - 1, max(documentLine, start.line) + 1))
             }
+        }
+
+        /// Says of the last document that others may follow it unread.
+        mutating func stop() {
+            if let last = documents.indices.last { documents[last].isLastRead = true }
         }
 
         /// The composer's problems name lines of the whole text, libyaml's those of the part.

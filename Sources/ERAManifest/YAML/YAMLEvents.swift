@@ -37,6 +37,7 @@ struct YAMLEvents: ~Copyable {
     init(_ text: UnsafeBufferPointer<UInt8>) {
         self.text = text
         parser = .allocate(capacity: 1)
+        // Without memory for a parser there is no way to go on.
         guard yaml_parser_initialize(parser) == 1 else { fatalError("out of memory") }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         yaml_parser_set_input_string(parser, text.baseAddress ?? Self.nothing, text.count)

@@ -143,7 +143,8 @@ private struct YAMLWriter {
         return text.unicodeScalars.allSatisfy { $0 != "\r" && !isHidden($0.value) }
     }
 
-    /// Whether a text reads back as the same string without quotes, in block and in flow, by YAML 1.1 and 1.2 readers.
+    /// Whether a text reads back as the same string without quotes, in block and in flow, by YAML 1.1 and 1.2
+    /// readers.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, let last = text.utf8.last, last != UInt8(ascii: ":") else {
             return false
@@ -161,7 +162,8 @@ private struct YAMLWriter {
     /// What YAML 1.1 takes for a boolean or null.
     private static let foreignWords: Set = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
 
-    /// Whether a reader may take the text for a number, a date or a base-60 number: better in quotes, for people too.
+    /// Whether a reader may take the text for a number, a date or a base-60 number: better in quotes, for
+    /// people too.
     private static func looksNumeric(_ text: String) -> Bool {
         guard let first = text.utf8.first, (0x30...0x39).contains(first) else { return false }
         return text.utf8.allSatisfy { (0x30...0x39).contains($0) || "+-_.:eExXoO".utf8.contains($0) }
