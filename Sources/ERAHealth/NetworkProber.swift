@@ -40,7 +40,7 @@ public final class NetworkProber: HealthProber {
             let probe = HTTPProbe(
                 client: client,
                 headers: headers,
-                deadline: .now() + TimeAmount(request.timeout + .seconds(1))
+                deadline: .now() + TimeAmount(request.timeout + .seconds(60))
             )
             return await limited("GET \(url)", request.timeout) { try await probe.run(url) }
         case .tcp(let host, let port):
