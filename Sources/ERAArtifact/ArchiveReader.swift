@@ -10,6 +10,8 @@ final class ArchiveReader {
     private let handle: OpaquePointer
     /// The stream that a compressed tar is read from; nil where the archive is read directly.
     private let source: DecompressedStream?
+    /// Opening tells the format already; what it found is thrown by the first ``next()``.
+    private let openResult: CInt
 
     /// Opens a tar through its decompression; the stream is bounded.
     init(tar path: String, outputLimit: Int64) throws {
@@ -21,7 +23,7 @@ final class ArchiveReader {
         // What follows the end of a tar must be zeros or another tar: garbage is then an error.
         archive_read_set_options(handle, "tar:read_concatenated_archives")
         let context = Unmanaged.passUnretained(source).toOpaque()
-        let result = archive_read_open(
+        openResult = archive_read_open(
             handle,
             context,
             nil,
@@ -31,7 +33,6 @@ final class ArchiveReader {
             },
             nil
         )
-        guard result == ARCHIVE_OK else { throw failure() }
     }
 
     /// Opens a zip, by its central directory only: what a truncated one has lost.
@@ -40,7 +41,7 @@ final class ArchiveReader {
         source = nil
         archive_read_support_format_zip_seekable(handle)
         archive_read_support_filter_none(handle)
-        guard archive_read_open_filename(handle, path, 64 << 10) == ARCHIVE_OK else { throw failure() }
+        openResult = archive_read_open_filename(handle, path, 64 << 10)
     }
 
     deinit { archive_read_free(handle) }
@@ -52,8 +53,10 @@ final class ArchiveReader {
         return handle
     }
 
-    /// Whether libarchive saw the format that it was opened for; known after the first ``next()``.
-    var isRecognised: Bool { archive_format(handle) != 0 }
+    /// Whether the content could be read, but is not of the format that it was opened for.
+    var isOtherFormat: Bool {
+        openResult != ARCHIVE_OK && archive_format(handle) == 0 && source?.trouble == nil
+    }
     /// The name of the compression; nil where there is none.
     var compression: String? { source?.compression }
 
@@ -61,6 +64,7 @@ final class ArchiveReader {
     ///
     /// - Throws: ``UnsafeArchive`` where the archive is damaged, truncated or beyond the limits.
     func next() throws -> ArchiveEntry? {
+        guard openResult == ARCHIVE_OK else { throw failure() }
         var entry: OpaquePointer?
         switch archive_read_next_header(handle, &entry) {
         case ARCHIVE_EOF:

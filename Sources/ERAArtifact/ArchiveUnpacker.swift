@@ -131,10 +131,10 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
             let reader = try ArchiveReader(tar: path, outputLimit: extraction.outputLimit)
             do {
                 try extraction.run(reader)
-            } catch is UnsafeArchive where !reader.isRecognised {
+            } catch is UnsafeArchive where reader.isOtherFormat {
                 return .noTar(compression: reader.compression)
             }
-            return reader.isRecognised ? .unpacked : .noTar(compression: reader.compression)
+            return .unpacked
         }
     }
 

@@ -45,16 +45,18 @@ public final class ContentStore: Sendable {
         /// Nil until the first ``ContentStore/pin(_:)``: until then nothing is known to be unneeded.
         var pinned: Set<Digest>?
         var verified: [Digest: Identity] = [:]
+        /// The sha512 of blobs, where that was verified too.
+        var aliases: [Digest: Digest] = [:]
         var lastUse: [Digest: Uptime] = [:]
         /// The names in `ingest/` that somebody is writing.
         var ingesting: Set<String> = []
-        var isLaidOut = false
         var serial = 0
     }
 
     let directory: String
     let now: @Sendable () -> Timestamp
     let state = Mutex(State())
+    private let isLaidOut = Mutex(false)
 
     /// - Parameters:
     ///   - directory: Where the layout is or shall be, as in `<data>/artifacts`; made at the first use.
@@ -82,15 +84,23 @@ public final class ContentStore: Sendable {
             }
             let identity = Identity(status)
             let blob = Blob(digest: digest, size: ByteCount(identity.size), path: path)
-            if state.withLock({ $0.verified[digest] == identity }) {
-                try touch(digest)
-                return blob
+            let isVerified = state.withLock { state in
+                state.verified[digest] == identity
+                    && (declared == digest || state.aliases[declared] == digest)
             }
-            guard try isIntact(digest, declared: declared, status: status) else {
-                try setAside(digest)
-                return nil
+            if !isVerified {
+                let found = try contentDigests(digest, declared: declared, status: status)
+                guard found?.sha256 == digest else {
+                    try setAside(digest)
+                    return nil
+                }
+                guard found?.matching(declared.algorithm) == declared else {
+                    // The blob is what its name says; only the link to it lies.
+                    unlink(self.path(of: declared))
+                    return nil
+                }
             }
-            try touch(digest)
+            try touch(digest, alias: declared)
             return blob
         }
     }
@@ -124,14 +134,14 @@ public final class ContentStore: Sendable {
         }
     }
 
-    private func isIntact(_ digest: Digest, declared: Digest, status: stat) throws -> Bool {
+    /// What the blob's file hashes to; nil where there is something else in its place.
+    private func contentDigests(_ digest: Digest, declared: Digest, status: stat) throws -> ContentDigests? {
         let path = path(of: digest)
-        guard status.st_mode & S_IFMT == S_IFREG else { return false }
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
         let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW)
         var hash = ContentHash(declared: declared.algorithm)
         try hash.update(file, path: path)
-        let digests = try hash.digests()
-        return digests.sha256 == digest && digests.matching(declared.algorithm) == declared
+        return try hash.digests()
     }
 
     /// Moves a blob out of the way that is not what its name says.
@@ -148,14 +158,17 @@ public final class ContentStore: Sendable {
         setTime(aside)
     }
 
-    /// Dates the blob's last use, and remembers the file as verified.
-    func touch(_ digest: Digest) throws {
+    /// Dates the blob's last use, and remembers the file as verified, under its other digest too.
+    func touch(_ digest: Digest, alias: Digest?) throws {
         let path = path(of: digest)
         setTime(path)
         var status = stat()
         guard lstat(path, &status) == 0 else { throw SystemError("stat", path) }
         let identity = Identity(status)
-        state.withLock { $0.verified[digest] = identity }
+        state.withLock { state in
+            state.verified[digest] = identity
+            if let alias, alias != digest { state.aliases[alias] = digest }
+        }
     }
 
     /// From here on a collection leaves the blob alone for its lifetime.
@@ -175,7 +188,14 @@ public final class ContentStore: Sendable {
 
     /// Makes the layout, once; what is there already is left alone.
     func layOut() throws {
-        guard !state.withLock({ $0.isLaidOut }) else { return }
+        // Held throughout: whoever comes second needs the layout that the first one makes.
+        try isLaidOut.withLock { isLaidOut in
+            if !isLaidOut { try makeLayout() }
+            isLaidOut = true
+        }
+    }
+
+    private func makeLayout() throws {
         for name in ["blobs/sha256", "blobs/sha512", "ingest"] { try makeDirectory(directory + "/" + name) }
         try writeOnce("oci-layout", #"{"imageLayoutVersion":"1.0.0"}"#)
         try writeOnce(
@@ -183,13 +203,12 @@ public final class ContentStore: Sendable {
             #"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#
         )
         try syncDirectory(directory)
-        state.withLock { $0.isLaidOut = true }
     }
 
     private func writeOnce(_ name: String, _ text: String) throws {
         let path = directory + "/" + name
         guard access(path, F_OK) != 0 else { return }
-        let temporary = directory + "/ingest/" + name
+        let temporary = directory + "/." + name + ".new"
         let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
         try Array((text + "\n").utf8).withUnsafeBytes { try file.write($0, to: temporary) }
         try file.sync(temporary)

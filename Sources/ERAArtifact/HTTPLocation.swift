@@ -39,7 +39,7 @@ struct HTTPLocation: Hashable, Sendable {
             text[colon...].hasPrefix("://")
         else { throw invalid }
         let rest = text[text.index(colon, offsetBy: 3)...]
-        let authority = rest.prefix { !"/?#\\".contains($0) }
+        let authority = rest.prefix { !"/?#".contains($0) }
         guard let (host, port) = Self.hostAndPort(authority) else { throw invalid }
         origin = Origin(scheme: scheme, host: host, port: port ?? scheme.defaultPort)
         target = Self.target(Substring(rest[authority.endIndex...]))
@@ -96,8 +96,7 @@ struct HTTPLocation: Hashable, Sendable {
             guard isHost(host) else { return nil }
         }
         guard !rest.isEmpty else { return (host, nil) }
-        rest.removeFirst()
-        guard authority.contains(":"), rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        guard rest.removeFirst() == ":", rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
             return nil
         }
         if rest.isEmpty { return (host, nil) }

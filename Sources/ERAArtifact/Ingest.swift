@@ -101,7 +101,7 @@ final class Ingest {
         store.markUsed(found.sha256)
         guard rename(partialPath, target) == 0 else { throw SystemError("rename", partialPath) }
         try syncDirectory(store.directory + "/blobs/sha256")
-        try store.touch(found.sha256)
+        try store.touch(found.sha256, alias: found.sha512)
         if let sha512 = found.sha512 { try link(sha512, to: found.sha256) }
         return ContentStore.Blob(digest: found.sha256, size: ByteCount(count), path: target)
     }
@@ -127,9 +127,10 @@ final class Ingest {
     }
 
     private static func readValidator(_ path: String) -> String? {
-        guard let file = try? Descriptor(path, O_RDONLY | O_NOFOLLOW) else { return nil }  // none: no resume
+        // Where there is none, or none that can be read, there is no resume.
+        guard let file = try? Descriptor(path, O_RDONLY | O_NOFOLLOW) else { return nil }
         var bytes = [UInt8](repeating: 0, count: validatorLengthLimit + 1)
-        let count = try? bytes.withUnsafeMutableBytes { try file.read(into: $0, from: path) }  // unreadable: none
+        let count = try? bytes.withUnsafeMutableBytes { try file.read(into: $0, from: path) }
         guard let count, count > 0, count <= validatorLengthLimit else { return nil }
         let text = String(decoding: bytes[..<count], as: UTF8.self)
         return HTTPHeaderText.strongValidator(text)

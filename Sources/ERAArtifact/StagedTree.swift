@@ -63,7 +63,8 @@ final class StagedTree {
             "\"\(entry.text)\" is a hard link to \"\(first.text)\", which is no file before it"
         )
         let parent = try directory(entry.parent, of: entry)
-        guard let source = try? existing(first.parent) else { throw stray }  // whatever is wrong: not a file of ours
+        // Whatever is wrong with it: it is no file of ours.
+        guard let source = try? existing(first.parent) else { throw stray }
         var status = stat()
         guard fstatat(source.number, first.name, &status, AT_SYMLINK_NOFOLLOW) == 0,
             status.st_mode & S_IFMT == S_IFREG
