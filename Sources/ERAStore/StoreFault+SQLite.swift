@@ -8,6 +8,13 @@ extension StoreFault {
             self = fault
             return
         }
+        if error is DecodingError {
+            self = .broken(
+                "\(path) is sound, but this version of era cannot read what is in it (\(error)); "
+                    + "start the version that wrote it"
+            )
+            return
+        }
         guard let error = error as? DatabaseError else {
             self = .broken("\(path): \(error)")
             return

@@ -108,14 +108,18 @@ struct StoreOpening {
     }
 
     /// Whether an error says that the file is not, or not wholly, what was written.
+    ///
+    /// A text whose checksum is right but which does not decode is no damage: another release wrote it. Moving the
+    /// database aside would help nobody.
     private static func isDamage(_ error: any Error) -> Bool {
         switch error {
         case let error as DatabaseError:
             [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
                 || error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
+        case is DamagedRow: true
+        // Of the opening itself: SQLite's complaint, already put into words.
         case StoreFault.broken: true
-        case is StoreFault: false
-        default: true
+        default: false
         }
     }
 }

@@ -100,7 +100,7 @@ struct Life {
         try life.happen(.becameHealthy(RevisionNumber(1)))
         try life.declare("2.0.0")
         try life.install(2, isUpdate: true)
-        try life.happen(.resumed(rebooted: true))
+        try life.happen(.resumed(rebooted: false))
         try life.happen(.becameHealthy(RevisionNumber(2)))
         try life.happen(.bakeCompletedIfBaking(life.record))
         try life.declare("3.0.0")

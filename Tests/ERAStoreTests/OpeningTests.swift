@@ -194,6 +194,28 @@ import Testing
         #expect(try await state(directory.path).quarantinedCopy == nil)
     }
 
+    @Test func `records in a form that is not known are refused and left alone`() async throws {
+        let (directory, _) = try await filled()
+        let path = "\(directory.path)/era.db"
+        let body = CheckedJSON(text: "{\"shape\":\"of another release\"}")
+        let queue = try DatabaseQueue(path: path)
+        try await queue.write { db in
+            try db.execute(
+                sql: "UPDATE records SET body = ?, body_sum = ? WHERE key = 'default/b'",
+                arguments: [body.text, body.sum]
+            )
+        }
+        try queue.close()
+        let before = bytes(path)
+        let fault = #expect(throws: StoreFault.self) {
+            try SQLiteRecordStore.open(dataDirectory: directory.path)
+        }
+        guard case .broken(let text) = fault else { throw try #require(fault) }
+        #expect(text.contains("start the version that wrote it"))
+        #expect(bytes(path) == before)
+        #expect(entries(directory.path).allSatisfy { !$0.contains("corrupt") })
+    }
+
     @Test(arguments: 0..<12)
     func `a log that was torn keeps a prefix`(seed: Int) async throws {
         let directory = try TemporaryDirectory()
