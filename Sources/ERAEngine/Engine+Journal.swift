@@ -56,7 +56,7 @@ extension Engine {
             indexDependencies(of: after)
         }
         if before.isAvailable != after.isAvailable {
-            for dependent in dependents[after.key] ?? [] { wake(dependent) }
+            for dependent in (dependents[after.key] ?? []).sorted() { wake(dependent) }
         }
         if before.phase != after.phase, after.phase == .deleted {
             for dependency in after.dependencies { wake(dependency) }

@@ -75,7 +75,7 @@ extension Engine {
 
     private func forgetTombstones() async {
         let now = seams.clock.now()
-        for (key, entry) in entries {
+        for (key, entry) in entries.sorted(by: { $0.key < $1.key }) {
             guard case .deleted(let tombstone) = entry.record.state,
                 now.uptime - tombstone.at.uptime > options.tombstoneRetention
                     || now.uptime < tombstone.at.uptime

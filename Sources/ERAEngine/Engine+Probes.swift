@@ -15,7 +15,7 @@ struct ProbeJob: Sendable {
 extension Engine {
     /// Queues the probes that are due now.
     func startProbes(_ key: DeploymentKey) {
-        guard var entry = entries[key], degraded == nil else { return }
+        guard var entry = entries[key] else { return }
         let now = seams.clock.now().uptime
         for revision in entry.watched.keys.sorted() {
             guard var watched = entry.watched[revision] else { continue }

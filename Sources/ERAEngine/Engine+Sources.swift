@@ -146,9 +146,11 @@ extension Engine {
             templateHash: templateHash(of: deployment.spec),
             origin: origin,
             uid: seams.makeUID(),
+            firstRevision: orphans[key] ?? RevisionNumber(1),
             at: seams.clock.now().wall
         )
         guard case .declare(let event) = change else { return change }
+        orphans[key] = nil
         if record == nil { found(event, key) } else { note(event, for: key) }
         wake(key)
         return change

@@ -32,6 +32,9 @@ public actor Engine: Service {
     var degraded: String?
     /// Nothing may be concluded from what the store does not hold.
     var quarantinedCopy: String?
+    /// Instances that no record knows, since the database was lost: the newest of each deployment. Whoever declares
+    /// it again takes it over as it runs.
+    var orphans: [DeploymentKey: RevisionNumber] = [:]
     var hasStarted = false
 
     var sourceStates: [SourceID: SourceState] = [:]
@@ -93,10 +96,31 @@ public actor Engine: Service {
             note(.resumed(rebooted: isRebooted), for: key)
             wake(key)
         }
+        await findOrphans()
         try await seams.store.setBootID(seams.bootID)
         seams.logger.info(
             "records loaded",
             metadata: ["count": "\(entries.count)", "rebooted": "\(isRebooted)"]
+        )
+    }
+
+    private func findOrphans() async {
+        for plugin in seams.plugins {
+            do {
+                for id in try await plugin.instances() where entries[id.deployment] == nil {
+                    orphans[id.deployment] = max(orphans[id.deployment] ?? id.revision, id.revision)
+                }
+            } catch {
+                seams.logger.warning(
+                    "instances not listed",
+                    metadata: ["plugin": "\(plugin.description.name)", "error": "\(error)"]
+                )
+            }
+        }
+        guard !orphans.isEmpty else { return }
+        seams.logger.warning(
+            "instances without a record; declare them again and they are taken over",
+            metadata: ["deployments": "\(orphans.keys.sorted().map(\.description).joined(separator: ", "))"]
         )
     }
 

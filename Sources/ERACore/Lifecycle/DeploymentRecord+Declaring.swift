@@ -16,12 +16,15 @@ extension DeploymentRecord {
     /// neither.
     /// - Parameter templateHash: Of the canonical form of `deployment.spec.template`.
     /// - Parameter uid: For a deployment that was not known, or had been deleted.
+    /// - Parameter firstRevision: The number of the first revision of a deployment that is not known: that of the
+    ///   instance to take over where the record of one that runs was lost.
     public static func change(
         of record: DeploymentRecord?,
         to deployment: Deployment,
         templateHash: Digest,
         origin: Origin,
         uid: String,
+        firstRevision: RevisionNumber = RevisionNumber(1),
         at now: WallTime
     ) -> DeclarationChange {
         func revision(_ number: RevisionNumber) -> Revision {
@@ -33,7 +36,7 @@ extension DeploymentRecord {
             )
         }
         guard let record else {
-            return .declare(founding(deployment, revision(RevisionNumber(1)), origin, uid: uid))
+            return .declare(founding(deployment, revision(firstRevision), origin, uid: uid))
         }
         switch record.state {
         case .stopping, .uninstalling:

@@ -70,7 +70,8 @@ extension Engine: ControlPlane {
         else {
             throw ControlFault.refused(key, "no logs of an earlier revision are kept")
         }
-        guard let spec = record.revisions[revision]?.spec, let plugin = pluginTable[spec.runtime.plugin] else {
+        guard let spec = record.revisions[revision]?.spec, let plugin = pluginTable[spec.runtime.plugin]
+        else {
             throw ControlFault.refused(
                 key,
                 "the plugin of revision \(revision) is not there to read its logs"

@@ -30,6 +30,19 @@ public struct LocalWorkspace: Workspace {
         try await run { () throws(Failure) in try prepareNow(id, spec, artifact: artifact) }
     }
 
+    /// All keys of a secret as text, for whoever needs credentials.
+    ///
+    /// - Throws: ``Failure`` `SecretMissing`, `SecretRefused`, `FileSystemError`.
+    public func secret(_ name: PartName, in namespace: NamespaceName) async throws -> [String: String] {
+        try await run { () throws(Failure) in
+            var values: [String: String] = [:]
+            for file in try secrets.files(name, in: namespace) {
+                values[file.key] = String(decoding: file.bytes, as: UTF8.self)
+            }
+            return values
+        }
+    }
+
     /// Sockets that are passed on (`passSocket`) are not checked: a shim of ERA's holds them across restarts and
     /// updates, and says itself when it cannot get them.
     public func checkPorts(_ spec: DeploymentSpec) async throws {

@@ -1,0 +1,88 @@
+import ERAContracts
+import ERACore
+import Synchronization
+
+/// The workspace of a simulated machine.
+struct ScriptedWorkspace: Workspace {
+    let host: SimulatedHost
+    let faults: Faults
+    let incarnation: Int
+
+    func prepare(
+        _ id: InstanceID,
+        _ spec: DeploymentSpec,
+        artifact: StoredArtifact?
+    ) async throws -> PreparedInstance {
+        try await faults.perform("prepare", incarnation, failing: 0.05) {
+            host.state.withLock { state in
+                _ = state.workspaces.insert(id)
+                if !spec.volumes.isEmpty { state.volumes.insert(id.deployment) }
+            }
+            return PreparedInstance(id: id, spec: spec, directory: "/instances/\(id)")
+        }
+    }
+
+    func checkPorts(_ spec: DeploymentSpec) async throws { try faults.ensureAlive(incarnation) }
+
+    func remove(_ id: InstanceID) async throws {
+        try await faults.perform("remove", incarnation) {
+            host.state.withLock { state in
+                if state.instances[id] != nil {
+                    state.violations.append("workspace of \(id) removed before delete")
+                }
+                state.workspaces.remove(id)
+            }
+        }
+    }
+
+    func removeVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws {
+        try await faults.perform("removeVolumes", incarnation) {
+            host.state.withLock { state in
+                let isUsed = state.instances.keys.contains { $0.deployment == key }
+                if isUsed { state.violations.append("volumes of \(key) removed while it has instances") }
+                state.volumes.remove(key)
+            }
+        }
+    }
+}
+
+/// A fetcher that has everything but what the version says is missing.
+struct ScriptedFetcher: ArtifactFetcher {
+    let faults: Faults
+    let incarnation: Int
+
+    func fetch(
+        _ artifact: ArtifactSpec,
+        progress: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> StoredArtifact {
+        try await faults.perform("fetch", incarnation) {
+            guard let digest = artifact.digest, !artifact.source.url.hasSuffix("missing") else {
+                throw Failure.permanent(.fetchRefused, "404 for \(artifact.source), by script")
+            }
+            progress(FetchProgress(received: ByteCount(1), total: ByteCount(1)))
+            return StoredArtifact(digest: digest, size: ByteCount(1), path: "/blobs/\(digest)", name: "blob")
+        }
+    }
+
+    func pin(_ digests: Set<Digest>) async throws { try faults.ensureAlive(incarnation) }
+    func collect() async throws -> ByteCount { ByteCount(0) }
+}
+
+/// A prober that knows how each version behaves.
+struct ScriptedProber: HealthProber {
+    let host: SimulatedHost
+    let faults: Faults
+    /// The ports tell whom a probe is for.
+    let owners: @Sendable (Int) -> DeploymentKey?
+
+    func probe(_ request: ProbeRequest) async -> ProbeOutcome {
+        guard case .tcp(_, let port) = request.target, let key = owners(port) else {
+            return .failure("nobody listens")
+        }
+        let spec = host.state.withLock { state in
+            state.instances.first { $0.key.deployment == key && $0.value.status.mayHaveProcesses }?.value.spec
+        }
+        guard let spec, spec.behaviour != .sick else { return .failure("refused, by script") }
+        return faults.isOn && faults.random.chance(0.03) ? .failure("timed out, by script") : .success
+    }
+}

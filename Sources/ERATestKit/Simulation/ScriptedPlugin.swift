@@ -1,0 +1,95 @@
+import ERAContracts
+import ERACore
+import Synchronization
+
+/// A plugin whose instances live on a ``SimulatedHost``.
+struct ScriptedPlugin: RuntimePlugin {
+    let host: SimulatedHost
+    let faults: Faults
+    let incarnation: Int
+    let changed: Hints
+
+    let description = PluginDescription(
+        name: .process,
+        version: .one,
+        capabilities: Set(PluginDescription.Capability.allCases),
+        configSchema: .object([:])
+    )
+
+    func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
+        try await faults.perform("validate", incarnation) {
+            spec.behaviour == .invalid
+                ? [SpecProblem(field: "spec.command", message: "is invalid by script")] : []
+        }
+    }
+
+    func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
+        try await faults.perform("install", incarnation) {
+            host.install(instance.id, instance.spec)
+            return InstanceHandle(version: 1, payload: .string(instance.id.description))
+        }
+    }
+
+    func start(_ instance: PreparedInstance, handle: InstanceHandle) async throws {
+        if handle.payload != .string(instance.id.description) {
+            host.violation("start of \(instance.id) with the handle of another instance")
+        }
+        try await faults.perform("start", incarnation) {
+            guard instance.spec.behaviour != .unstartable else {
+                throw Failure.permanent(.startFailed, "cannot be started, by script")
+            }
+            // A plugin that lies says that all is well and has done nothing.
+            if faults.isOn, faults.random.chance(0.03) { return }
+            _ = host.start(instance.id, at: faults.clock.now().uptime)
+        }
+    }
+
+    func status(_ id: InstanceID) async throws -> InstanceStatus {
+        try faults.ensureAlive(incarnation)
+        if faults.isOn, faults.random.chance(0.02) {
+            throw Failure.transient(.timeout, "no answer from \(id), by script")
+        }
+        return host.status(id)
+    }
+
+    func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
+        try await faults.perform("stop", incarnation, failing: 0.15) {
+            if faults.isOn, faults.random.chance(0.05) {
+                throw Failure.transient(.stopStuck, "does not end, by script")
+            }
+            host.stop(id)
+        }
+    }
+
+    func delete(_ id: InstanceID) async throws {
+        try await faults.perform("delete", incarnation) { host.delete(id) }
+    }
+
+    func probeEnvironment(_ instance: PreparedInstance) async throws -> ProbeEnvironment {
+        ProbeEnvironment(workingDirectory: instance.directory, variables: [:], user: nil)
+    }
+
+    func instances() async throws -> [InstanceID] { host.state.withLock { $0.instances.keys.sorted() } }
+
+    func changes() -> AsyncStream<InstanceID> { changed.stream }
+
+    func logs(_ id: InstanceID, _ request: LogRequest) -> AsyncThrowingStream<[UInt8], any Error> {
+        AsyncThrowingStream { $0.finish() }
+    }
+}
+
+extension SemanticVersion {
+    /// 1.0.0.
+    static var one: SemanticVersion {
+        guard let version = try? SemanticVersion("1.0.0") else { preconditionFailure("1.0.0 is a version") }
+        return version
+    }
+}
+
+/// Hints that something changed, for one process.
+struct Hints: Sendable {
+    let stream: AsyncStream<InstanceID>
+    let continuation: AsyncStream<InstanceID>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64)) }
+}

@@ -1,0 +1,47 @@
+import ERAContracts
+import ERACore
+import Synchronization
+
+/// A directory of manifests that changes, breaks and disappears by seed.
+final class ScriptedSource: ManifestSource {
+    struct State {
+        var files: [String: [UInt8]] = [:]
+        var isUnavailable = false
+        /// Files that are listed as being written.
+        var unsettled: Set<String> = []
+        var version = 0
+    }
+
+    let id = SourceID("directory:/simulated")
+    let state = Mutex(State())
+    private let hints = Mutex<AsyncStream<Void>.Continuation?>(nil)
+
+    func change(_ body: (inout State) -> Void) {
+        state.withLock { state in
+            body(&state)
+            state.version += 1
+        }
+        hints.withLock { _ = $0?.yield() }
+    }
+
+    func snapshot() async throws -> SourceSnapshot {
+        try state.withLock { state in
+            guard !state.isUnavailable else { throw SourceUnavailable("the directory is gone, by script") }
+            return SourceSnapshot(
+                revision: String(state.version),
+                files: state.files.keys.sorted().map { path in
+                    SourceFile(
+                        path: path,
+                        content: state.unsettled.contains(path) ? .unsettled : .bytes(state.files[path] ?? [])
+                    )
+                }
+            )
+        }
+    }
+
+    func changes() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        hints.withLock { $0 = continuation }
+        return stream
+    }
+}

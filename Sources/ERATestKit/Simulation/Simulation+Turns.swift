@@ -1,0 +1,155 @@
+import ERAContracts
+import ERACore
+import ERAEngine
+import Synchronization
+
+/// What happens in a simulated world.
+extension Simulation {
+    static let nameCount = 4
+
+    /// One thing that a user, time or misfortune does.
+    func turn() {
+        switch random.below(20) {
+        case 0...4: declare()
+        case 5: undeclare()
+        case 6: breakFile()
+        case 7: killWorkload()
+        case 8: crashAndBoot()
+        case 9: operate()
+        case 10: toggleSource()
+        case 11: toggleDisk()
+        case 12: if random.chance(0.3) { reboot() }
+        case 13: jumpWall()
+        default: pass(.milliseconds(random.below(20_000)))
+        }
+    }
+
+    private func declare() {
+        let index = random.below(Self.nameCount)
+        var deployment = wanted[index] ?? SimulatedDeployment(index: index)
+        switch random.below(4) {
+        case 0: deployment.behaviour = .good
+        case 1: deployment.behaviour = random.pick(SimulatedHost.Behaviour.allCases) ?? .good
+        case 2: deployment.hasProbe.toggle()
+        default: deployment.dependsOn = index > 0 && random.chance(0.5) ? random.below(index) : nil
+        }
+        deployment.minor += 1
+        put(deployment)
+    }
+
+    func put(_ deployment: SimulatedDeployment) {
+        wanted[deployment.index] = deployment
+        source.change { state in
+            state.files["\(deployment.name).yaml"] = Array(deployment.manifest.utf8)
+            state.unsettled.remove("\(deployment.name).yaml")
+        }
+        log("declare \(deployment.name) \(deployment.version)")
+    }
+
+    private func undeclare() {
+        guard let deployment = random.pick(wanted.keys.sorted().compactMap { wanted[$0] }) else { return }
+        wanted[deployment.index] = nil
+        source.change { $0.files["\(deployment.name).yaml"] = nil }
+        log("undeclare \(deployment.name)")
+    }
+
+    /// Half a file, or one that is still being written.
+    private func breakFile() {
+        guard let deployment = random.pick(wanted.keys.sorted().compactMap { wanted[$0] }) else { return }
+        let half = Array(deployment.manifest.utf8.prefix(random.below(deployment.manifest.utf8.count)))
+        let isUnsettled = random.chance(0.5)
+        source.change { state in
+            if isUnsettled {
+                state.unsettled.insert("\(deployment.name).yaml")
+            } else {
+                state.files["\(deployment.name).yaml"] = half + Array("\n  {{".utf8)
+            }
+        }
+        log("break \(deployment.name)")
+    }
+
+    private func killWorkload() {
+        guard let id = random.pick(host.running) else { return }
+        host.exit(id, random.chance(0.5) ? .signal(9) : .code(1), at: clock.now().uptime)
+        if random.chance(0.7) { hint(id) }
+        log("kill \(id)")
+    }
+
+    private func operate() {
+        let key = SimulatedDeployment(index: random.below(Self.nameCount)).key
+        let intents: [Intent] = [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
+        guard let intent = random.pick(intents) else { return }
+        ask { _ = try await $0.request(intent, for: key) }
+        if random.chance(0.1) { ask { _ = try await $0.confirmPrune() } }
+        log("\(intent) \(key)")
+    }
+
+    private func toggleSource() {
+        source.change { $0.isUnavailable.toggle() }
+        log("toggle source")
+    }
+
+    private func toggleDisk() {
+        disk.setFull(random.chance(0.5))
+        log("toggle disk")
+    }
+
+    private func jumpWall() {
+        clock.setWall(WallTime(sinceEpoch: .seconds(random.below(4_000_000_000))))
+        log("jump wall")
+    }
+
+    // MARK: The second phase
+
+    /// Ends all faults and has everybody say what is wanted.
+    func calmDown() {
+        faults.turnOff()
+        disk.setFull(false)
+        source.change { state in
+            state.isUnavailable = false
+            state.unsettled = []
+        }
+        for index in wanted.keys.sorted() {
+            guard let deployment = wanted[index] else { continue }
+            put(deployment)
+        }
+        settle()
+    }
+
+    /// The operator lets go on what is held, and confirms what waits for that; refused while the store is down.
+    private func release() {
+        for key in disk.records.filter(\.value.isHeld).keys.sorted() {
+            ask { _ = try await $0.request(.resume, for: key) }
+        }
+        ask { _ = try await $0.confirmPrune() }
+        settle()
+    }
+
+    /// Lets time pass until all has converged, or too much has passed.
+    func converge() {
+        let start = clock.now().uptime
+        while clock.now().uptime - start < Self.convergenceLimit, violations.isEmpty {
+            settle()
+            checkSafety()
+            runWorkloads()
+            // What nobody hinted at is found by the next full look.
+            if unconverged.isEmpty, clock.now().uptime - start > .seconds(65) { break }
+            release()
+            pass(.seconds(30))
+        }
+        violations += unconverged.map { "not converged: \($0)" }
+        checkEnd()
+        log("end \(summary)")
+    }
+
+    /// What crashes by script, does.
+    func runWorkloads() {
+        for id in host.running {
+            let crashes = host.state.withLock { $0.instances[id]?.spec.behaviour == .crashes }
+            guard crashes else { continue }
+            host.exit(id, .code(3), at: clock.now().uptime)
+            hint(id)
+        }
+        settle()
+    }
+}
