@@ -35,7 +35,7 @@ public struct APIServer: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let outcome: Result<Void, any Error>
         do {
-            try await server(socket, on: group).run()
+            try await serve(server(socket, on: group))
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -45,7 +45,64 @@ public struct APIServer: Service {
         try outcome.get()
     }
 
-    private func server(_ socket: SocketFile, on group: MultiThreadedEventLoopGroup) throws -> any Service {
+    /// Runs the server until this task is cancelled or the service group shuts down.
+    ///
+    /// Either way it is shut down in order: first nobody is let in any more, then streams end, then what is under
+    /// way may finish. (Cancelling the server itself drops connections that are accepted and not yet served, and
+    /// NIO takes a dropped connection for a bug of the program.)
+    private func serve(_ server: Server<HTTP1Channel>) async throws {
+        let (stops, stop) = AsyncStream<Void>.makeStream()
+        let (limits, startLimit) = AsyncStream<Void>.makeStream()
+        let streams = responder.streams
+        let limit = options.limits.shutdownTimeLimit
+        let served = Task {
+            try await withThrowingTaskGroup(of: Ending.self) { group in
+                group.addTask {
+                    try await server.run()
+                    return .served
+                }
+                group.addTask {
+                    for await _ in stops {}
+                    guard !Task.isCancelled else { return .shutDown }
+                    streams.close()
+                    // It fails only where the server is not running, and then there is nothing to shut down.
+                    try? await server.shutdownGracefully()
+                    return .shutDown
+                }
+                group.addTask {
+                    for await _ in limits {}
+                    // Cut short when the server has ended before.
+                    try? await Task.sleep(for: limit)
+                    return .limit
+                }
+                for try await ending in group where ending != .shutDown { group.cancelAll() }
+            }
+        }
+        let end: @Sendable () -> Void = {
+            stop.finish()
+            startLimit.finish()
+        }
+        try await withTaskCancellationHandler {
+            try await withGracefulShutdownHandler {
+                do {
+                    try await served.value
+                } catch Server<HTTP1Channel>.Error.serverShutdown {
+                    // Stopped before it had begun.
+                }
+            } onGracefulShutdown: {
+                end()
+            }
+        } onCancel: {
+            end()
+        }
+    }
+
+    /// What has ended while the server runs or stops.
+    private enum Ending {
+        case served, shutDown, limit
+    }
+
+    private func server(_ socket: SocketFile, on group: MultiThreadedEventLoopGroup) -> Server<HTTP1Channel> {
         let limits = options.limits
         var http = HTTP1Channel.Configuration(idleTimeout: TimeAmount(limits.idleTimeLimit))
         http.httpDecoder = .init(
@@ -53,17 +110,18 @@ public struct APIServer: Service {
             maxHeaderListSize: limits.headerListSizeLimit,
             maxHeaderFieldCount: limits.headerFieldCountLimit
         )
-        return try HTTPServerBuilder.http1(configuration: http).buildServer(
+        return Server(
+            childChannelSetup: HTTP1Channel(
+                responder: { request, writer, channel in
+                    let response = await responder.respond(to: request, on: channel)
+                    try await writer.write(response: response.head, body: response.body)
+                },
+                configuration: http
+            ),
             configuration: ServerConfiguration(
                 address: .unixDomainSocket(path: options.socketPath),
                 availableConnectionsDelegate: .maximum(limits.connectionLimit, logger: logger)
             ),
-            eventLoopGroup: group,
-            logger: logger,
-            responder: { request, writer, channel in
-                let response = await responder.respond(to: request, on: channel)
-                try await writer.write(response: response.head, body: response.body)
-            },
             onServerRunning: { channel in
                 do {
                     try socket.admit()
@@ -72,7 +130,9 @@ public struct APIServer: Service {
                     logger.error("cannot set the socket's permissions", metadata: ["error": "\(error)"])
                     channel.close(promise: nil)
                 }
-            }
+            },
+            eventLoopGroup: group,
+            logger: logger
         )
     }
 }

@@ -43,6 +43,9 @@ public struct Options: Sendable {
         /// How often a watch that asked for bookmarks gets one while nothing changes.
         public var bookmarkInterval = Duration.seconds(60)
 
+        /// How long requests under way may go on when the server stops; then their connections are cut.
+        public var shutdownTimeLimit = Duration.seconds(5)
+
         public init() {}
     }
 }

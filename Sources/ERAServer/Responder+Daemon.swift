@@ -15,7 +15,7 @@ extension Responder {
         let text = Metrics.text(
             await controlPlane.health(),
             await controlPlane.list(),
-            watchers: watchers.current
+            watchers: streams.count
         )
         return Self.text(text, contentType: "text/plain; version=0.0.4; charset=utf-8")
     }

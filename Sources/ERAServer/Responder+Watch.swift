@@ -54,7 +54,7 @@ extension Responder {
     /// A stream that takes one of the places for watchers.
     /// - Throws: ``APIStatus`` 429 when none is left.
     func stream(_ call: Call, tickInterval: Duration? = nil) throws -> StreamBody {
-        guard let place = watchers.enter() else {
+        guard let place = streams.enter() else {
             throw APIStatus.tooManyRequests(
                 "there are \(options.limits.watcherLimit) watchers already; end one, or try again later"
             )

@@ -7,13 +7,13 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// Turns a request into an answer; holds nothing that changes but the count of watchers.
+/// Turns a request into an answer; holds nothing that changes but the list of open streams.
 struct Responder: Sendable {
     let controlPlane: any ControlPlane
     let options: Options
     let now: @Sendable () -> Timestamp
     let logger: Logger
-    let watchers: WatcherCount
+    let streams: OpenStreams
 
     init(
         controlPlane: any ControlPlane,
@@ -25,7 +25,7 @@ struct Responder: Sendable {
         self.options = options
         self.now = now
         self.logger = logger
-        watchers = WatcherCount(limit: options.limits.watcherLimit)
+        streams = OpenStreams(limit: options.limits.watcherLimit)
     }
 
     /// One request as the handlers see it.

@@ -3,7 +3,6 @@ import ERAAPI
 import ERACore
 import HummingbirdCore
 import NIOCore
-import ServiceLifecycle
 
 /// A response body that goes on until its source, its client, its time or the server ends it.
 struct StreamBody: Sendable {
@@ -16,7 +15,7 @@ struct StreamBody: Sendable {
     }
 
     let channel: any Channel
-    let place: WatcherCount.Place
+    let place: OpenStreams.Place
     /// How long a reader may leave what is written unread before its connection is closed.
     let stallTimeLimit: Duration
     /// Between ticks; nil for none.
@@ -37,14 +36,14 @@ struct StreamBody: Sendable {
             )
             let timers = schedule(ending)
             defer { timers.forEach { $0() } }
-            try await withTaskCancellationOrShutdownHandler {
+            try await withTaskCancellationHandler {
                 // The end of the source ends the stream, whatever the timers have still to say.
                 let elements = chain(source.map { Signal.element($0) }, [Signal.end].async)
                 for try await signal in merge(elements, control) {
                     if case .end = signal { break }
                     if let buffer = write(signal) { try await self.write(buffer, to: &writer) }
                 }
-            } onEnd: {
+            } onCancel: {
                 ending.yield(.end)
                 ending.finish()
             }
@@ -69,6 +68,7 @@ struct StreamBody: Sendable {
             ending.finish()
         }
         channel.closeFuture.whenComplete { _ in end() }
+        place.onClose(end)
         var cancels: [() -> Void] = []
         if let tickInterval {
             let amount = TimeAmount(tickInterval)
@@ -82,17 +82,6 @@ struct StreamBody: Sendable {
             cancels.append { timer.cancel() }
         }
         return cancels
-    }
-
-    private func withTaskCancellationOrShutdownHandler(
-        _ body: () async throws -> Void,
-        onEnd: @escaping @Sendable () -> Void
-    ) async throws {
-        try await withTaskCancellationHandler {
-            try await withGracefulShutdownHandler(operation: body, onGracefulShutdown: onEnd)
-        } onCancel: {
-            onEnd()
-        }
     }
 }
 

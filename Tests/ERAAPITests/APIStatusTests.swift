@@ -6,13 +6,15 @@ import Testing
 @Suite struct APIStatusTests {
     static let origin = Origin(source: "directory:/etc/era/manifests", path: "web.yaml")
 
-    @Test(arguments: [
-        (.notFound(Samples.key), 404, "NotFound"), (.conflict(Samples.key), 409, "Conflict"),
-        (.ownedElsewhere(Samples.key, origin), 409, "Conflict"),
-        (.invalid(Samples.key, [SpecProblem(field: "spec.version", message: "no")]), 422, "Invalid"),
-        (.refused(Samples.key, "nothing to roll back to"), 409, "Refused"),
-        (.degraded("no space left"), 503, "ServiceUnavailable"),
-    ] as [(ControlFault, Int, String)])
+    @Test(
+        arguments: [
+            (.notFound(Samples.key), 404, "NotFound"), (.conflict(Samples.key), 409, "Conflict"),
+            (.ownedElsewhere(Samples.key, origin), 409, "Conflict"),
+            (.invalid(Samples.key, [SpecProblem(field: "spec.version", message: "no")]), 422, "Invalid"),
+            (.refused(Samples.key, "nothing to roll back to"), 409, "Refused"),
+            (.degraded("no space left"), 503, "ServiceUnavailable"),
+        ] as [(ControlFault, Int, String)]
+    )
     func `each fault of the engine has its answer, which is read back whole`(
         fault: ControlFault,
         code: Int,
@@ -32,7 +34,9 @@ import Testing
     }
 
     @Test func `an invalid object has the shape of the specification`() {
-        let status = APIStatus(.invalid(Samples.key, [SpecProblem(field: "spec.version", message: "\"x\" is bad")]))
+        let status = APIStatus(
+            .invalid(Samples.key, [SpecProblem(field: "spec.version", message: "\"x\" is bad")])
+        )
         #expect(
             status.json == [
                 "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Failure", "code": 422,
@@ -52,9 +56,11 @@ import Testing
     }
 
     @Test func `what is declared elsewhere names the place to change it`() {
-        #expect(APIStatus(.ownedElsewhere(Samples.key, Self.origin)).message.contains(
-            "it is declared in directory:/etc/era/manifests/web.yaml; change it there"
-        ))
+        #expect(
+            APIStatus(.ownedElsewhere(Samples.key, Self.origin)).message.contains(
+                "it is declared in directory:/etc/era/manifests/web.yaml; change it there"
+            )
+        )
     }
 
     @Test func `an old version is answered as the specification has it`() {

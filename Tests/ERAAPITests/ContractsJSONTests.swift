@@ -16,11 +16,19 @@ import Testing
             heldPrunes: [Samples.key]
         )
         #expect(try SourceStatus(apiObject: source.apiObject) == source)
-        let bare = SourceStatus(id: .api, revision: nil, readAt: nil, unavailable: nil, files: [], heldPrunes: [])
+        let bare = SourceStatus(
+            id: .api,
+            revision: nil,
+            readAt: nil,
+            unavailable: nil,
+            files: [],
+            heldPrunes: []
+        )
         #expect(try SourceStatus(apiObject: bare.apiObject) == bare)
     }
 
-    @Test func `a plugin is read back as it was written, without capabilities that nobody here knows`() throws {
+    @Test func `a plugin is read back as it was written, without capabilities that nobody here knows`() throws
+    {
         let plugin = PluginDescription(
             name: .process,
             version: try SemanticVersion("1.0.0"),
@@ -52,7 +60,10 @@ import Testing
         #expect(try VersionObject(apiObject: version.apiObject) == version)
     }
 
-    @Test(arguments: [[:], ["kind": "Source"], ["kind": "Plugin", "metadata": ["name": "x"]], .null] as [JSONValue])
+    @Test(
+        arguments: [[:], ["kind": "Source"], ["kind": "Plugin", "metadata": ["name": "x"]], .null]
+            as [JSONValue]
+    )
     func `objects of other shapes are refused`(json: JSONValue) {
         #expect(throws: InvalidObject.self) { try SourceStatus(apiObject: json) }
         #expect(throws: InvalidObject.self) { try PluginDescription(apiObject: json) }
@@ -86,7 +97,10 @@ import Testing
             phases: [.running: 1],
             busy: 0
         )
-        let list = DeploymentList(views: [Samples.view(try Samples.running())], resourceVersion: ResourceVersion(1))
+        let list = DeploymentList(
+            views: [Samples.view(try Samples.running())],
+            resourceVersion: ResourceVersion(1)
+        )
         let lines = Set(Metrics.text(health, list, watchers: 4).split(separator: "\n"))
         #expect(lines.contains("era_deployments{phase=\"Running\"} 1"))
         #expect(lines.contains("era_deployments{phase=\"Failed\"} 0"))

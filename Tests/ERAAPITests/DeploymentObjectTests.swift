@@ -7,7 +7,11 @@ import Testing
     @Test func `a running deployment shows everything that the API promises`() throws {
         var view = Samples.view(try Samples.running())
         view.instance = .running(
-            .init(pid: 4711, startedAt: Samples.moment(1).uptime, restrictions: ["no cgroups: memory is not limited"])
+            .init(
+                pid: 4711,
+                startedAt: Samples.moment(1).uptime,
+                restrictions: ["no cgroups: memory is not limited"]
+            )
         )
         let object = view.object(at: Samples.moment(60))
         let metadata = try #require(object.json["metadata"])
@@ -48,7 +52,9 @@ import Testing
     @Test func `conditions have the fields of metav1 Condition`() throws {
         let object = Samples.view(try Samples.running()).object(at: Samples.start)
         let conditions = try #require(object.json["status"]?["conditions"]?.array)
-        #expect(Set(conditions.compactMap { $0["type"]?.string }) == Set(Condition.Kind.allCases.map(\.rawValue)))
+        #expect(
+            Set(conditions.compactMap { $0["type"]?.string }) == Set(Condition.Kind.allCases.map(\.rawValue))
+        )
         for condition in conditions {
             #expect(["True", "False"].contains(condition["status"]?.string))
             #expect(condition["reason"]?.string?.isEmpty == false)
@@ -74,21 +80,31 @@ import Testing
 
     @Test func `a wait shows why and until when, and keeps its time from one answer to the next`() throws {
         var view = Samples.view(try Samples.requested())
-        view.wait = Wait(until: Samples.moment(30).uptime, reason: .retry(.transient(.fetchFailed, "reset by peer")))
+        view.wait = Wait(
+            until: Samples.moment(30).uptime,
+            reason: .retry(.transient(.fetchFailed, "reset by peer"))
+        )
         let first = view.object(at: Samples.moment(0))
         let later = view.object(at: Samples.moment(20))
-        #expect(first.wait == WaitText(
-            reason: "RetryBackOff",
-            message: "trying again after: reset by peer",
-            until: Samples.moment(30).wall
-        ))
+        #expect(
+            first.wait
+                == WaitText(
+                    reason: "RetryBackOff",
+                    message: "trying again after: reset by peer",
+                    until: Samples.moment(30).wall
+                )
+        )
         #expect(first.json == later.json)
     }
 
     @Test func `progress of a download is shown, with and without a total`() throws {
         var view = Samples.view(try Samples.requested())
         view.progress = FetchProgress(received: ByteCount(10), total: ByteCount(100))
-        #expect(view.object(at: Samples.start).json["status"]?["fetch"] == ["receivedBytes": 10, "totalBytes": 100])
+        #expect(
+            view.object(at: Samples.start).json["status"]?["fetch"] == [
+                "receivedBytes": 10, "totalBytes": 100,
+            ]
+        )
         view.progress = FetchProgress(received: ByteCount(10), total: nil)
         #expect(view.object(at: Samples.start).fetch == FetchText(received: ByteCount(10), total: nil))
     }
@@ -135,19 +151,22 @@ import Testing
         #expect(read.key == Samples.key)
     }
 
-    @Test(arguments: [
-        [:],
-        ["kind": "Deployment", "apiVersion": "apps/v1", "metadata": ["name": "web"]],
-        ["kind": "Pod", "apiVersion": "era.dev/v1", "metadata": ["name": "web"]],
-        ["kind": "Deployment", "apiVersion": "era.dev/v1", "metadata": ["name": "Not A Name"]],
-        ["kind": "Deployment", "apiVersion": "era.dev/v1"],
-        "text", .null,
-    ] as [JSONValue])
+    @Test(
+        arguments: [
+            [:],
+            ["kind": "Deployment", "apiVersion": "apps/v1", "metadata": ["name": "web"]],
+            ["kind": "Pod", "apiVersion": "era.dev/v1", "metadata": ["name": "web"]],
+            ["kind": "Deployment", "apiVersion": "era.dev/v1", "metadata": ["name": "Not A Name"]],
+            ["kind": "Deployment", "apiVersion": "era.dev/v1"],
+            "text", .null,
+        ] as [JSONValue]
+    )
     func `another object is no deployment`(json: JSONValue) {
         #expect(throws: InvalidObject.self) { try DeploymentObject(json) }
     }
 
-    @Test func `what a daemon of another version leaves out or writes differently is read as absent`() throws {
+    @Test func `what a daemon of another version leaves out or writes differently is read as absent`() throws
+    {
         let object = try DeploymentObject([
             "kind": "Deployment", "apiVersion": "era.dev/v1", "metadata": ["name": "web", "generation": "x"],
             "status": ["phase": "Dreaming", "conditions": [["type": "Bored"], 5], "restarts": .number(1.5)],

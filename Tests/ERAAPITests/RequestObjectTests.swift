@@ -32,11 +32,14 @@ import Testing
         #expect(object.expecting == ResourceVersion(7))
     }
 
-    @Test(arguments: [
-        (["apiVersion": "apps/v1"], 400), (["kind": "Pod"], 400), (["metadata": ["namespace": "other"]], 400),
-        (["metadata": ["name": "db"]], 400), (["metadata": ["uid": "another"]], 409),
-        (["metadata": ["resourceVersion": "x"]], 400), (["metadata": ["resourceVersion": "-1"]], 400),
-    ] as [(JSONValue, Int)])
+    @Test(
+        arguments: [
+            (["apiVersion": "apps/v1"], 400), (["kind": "Pod"], 400),
+            (["metadata": ["namespace": "other"]], 400),
+            (["metadata": ["name": "db"]], 400), (["metadata": ["uid": "another"]], 409),
+            (["metadata": ["resourceVersion": "x"]], 400), (["metadata": ["resourceVersion": "-1"]], 400),
+        ] as [(JSONValue, Int)]
+    )
     func `another object than the address names is refused`(change: JSONValue, code: Int) {
         let error = #expect(throws: APIStatus.self) {
             try Self.read(Self.body.merging(change), name: "web", uid: "this")
@@ -70,7 +73,9 @@ import Testing
     }
 
     @Test func `an object without a name is refused`() {
-        let error = #expect(throws: APIStatus.self) { try Self.read(Self.body.merging(["metadata": ["name": nil]])) }
+        let error = #expect(throws: APIStatus.self) {
+            try Self.read(Self.body.merging(["metadata": ["name": nil]]))
+        }
         #expect(error?.code == 422)
     }
 }

@@ -18,7 +18,9 @@ enum Samples {
         )
     }
 
-    static func deployment(_ version: String = "1.2.0", labels: [String: String] = ["app": "web"]) throws -> Deployment {
+    static func deployment(_ version: String = "1.2.0", labels: [String: String] = ["app": "web"]) throws
+        -> Deployment
+    {
         Deployment(
             metadata: Metadata(name: key.name, labels: labels),
             spec: DeploymentSpec(

@@ -10,7 +10,8 @@ import Testing
     @Test(arguments: [
         ("", true), ("app=web", true), ("app==web", true), ("app=db", false), ("app!=db", true),
         ("app!=web", false), ("missing!=x", true), ("app=web,tier=front", true), ("app=web,tier=back", false),
-        ("app in (web,db)", true), ("app in (db)", false), ("app notin (db)", true), ("app notin (web)", false),
+        ("app in (web,db)", true), ("app in (db)", false), ("app notin (db)", true),
+        ("app notin (web)", false),
         ("missing notin (x)", true), ("missing in (x)", false), ("app", true), ("missing", false),
         ("!missing", true), ("!app", false), (" app = web , tier in ( front , back ) ", true),
         ("era.dev/team=a-b_c.d", true), ("app=", false),
