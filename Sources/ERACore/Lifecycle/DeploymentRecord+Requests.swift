@@ -24,6 +24,10 @@ extension DeploymentRecord {
 
     private mutating func reboot(at now: Timestamp) {
         hurry(at: now)
+        if case .running(let serving) = state, serving.revision != target {
+            // Another revision was wanted a moment ago; that must not be forgotten over the restart of this one.
+            update(to: target, restoreTo: serving.revision, serving: serving, at: now)
+        }
         switch state {
         case .activating(let activation), .healthChecking(let activation):
             state = .activating(Activation(activation.purpose.rebooted(self, at: now)))

@@ -30,7 +30,7 @@ extension JSONValue: Hashable {
         case (.integer(let left), .integer(let right)): left == right
         case (.number(let left), .number(let right)): left == right
         case (.integer(let integer), .number(let number)), (.number(let number), .integer(let integer)):
-            Int64(exactly: number) == integer
+            whole(number) == integer
         case (.string(let left), .string(let right)): left == right
         case (.array(let left), .array(let right)): left == right
         case (.object(let left), .object(let right)): left == right
@@ -45,11 +45,18 @@ extension JSONValue: Hashable {
         case .boolean(let value): hasher.combine(value)
         case .integer(let value): hasher.combine(value)
         case .number(let value):
-            if let whole = Int64(exactly: value) { hasher.combine(whole) } else { hasher.combine(value) }
+            if let whole = Self.whole(value) { hasher.combine(whole) } else { hasher.combine(value) }
         case .string(let value): hasher.combine(value)
         case .array(let elements): hasher.combine(elements)
         case .object(let members): hasher.combine(members)
         }
+    }
+
+    /// The integer that a number is; `Int64(exactly:)` would need the C library's mathematics.
+    private static func whole(_ number: Double) -> Int64? {
+        guard number >= -0x1p63, number < 0x1p63 else { return nil }
+        let integer = Int64(number)
+        return Double(integer) == number ? integer : nil
     }
 }
 
@@ -68,7 +75,8 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
-        if let object = try? decoder.container(keyedBy: Name.self) {  // the container's kind is asked, not an error
+        // The container's kind is asked; another kind is no error.
+        if let object = try? decoder.container(keyedBy: Name.self) {
             var members: [String: JSONValue] = [:]
             for name in object.allKeys {
                 members[name.stringValue] = try object.decode(JSONValue.self, forKey: name)

@@ -114,6 +114,23 @@ import Testing
         #expect(web.record.servedRevision == 2)
     }
 
+    // Found by a wider walk: the restart of a new version failed, and its rollback forgot the newer declaration.
+    @Test func `a reboot between a declaration and its update forgets neither`() throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        try web.settle()
+        try web.declare(3)
+        try web.reboot()
+        #expect(web.phase == .updating)
+        web.prepare(.start(2), .never)
+        web.prepare(.fetch(3), .later)
+        try web.settle()
+        #expect(web.record.servedRevision == 2)
+        web.pass(1)
+        try web.settle()
+        #expect(web.record.servedRevision == 3)
+    }
+
     @Test func `a reboot during a rollback starts the restored revision again`() throws {
         var web = try Transcript.running()
         try web.declare(2)
