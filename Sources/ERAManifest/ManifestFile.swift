@@ -90,7 +90,11 @@ public struct ManifestFile: Sendable {
             var entry: Entry?
             // A document that broke off lacks fields for no fault of its own.
             if document.problem == nil {
-                var reading = Reading(unknownFields: .refuse, warnsOfServerFields: true)
+                var reading = Reading(
+                    unknownFields: .refuse,
+                    warnsOfServerFields: true,
+                    findingLimit: max(0, ManifestLimits.diagnosticLimit - findings.count)
+                )
                 entry = Self.entry(of: root, &reading)
                 findings += reading.findings.map(LocatedFinding.init)
                 errorCount += reading.errorCount

@@ -41,8 +41,7 @@ public enum ManifestSchema {
     /// What there is to know about a field.
     ///
     /// - Parameter path: `spec.ports.port`, with or without indices (`spec.ports[0].port`) and the kind
-    ///   before it; empty
-    ///   for the whole manifest.
+    ///   before it; empty for the whole manifest.
     /// - Returns: Nil where there is no such field.
     public static func explain(_ path: String) -> Explanation? {
         var explanation = Explanation(

@@ -92,6 +92,14 @@ import Testing
         #expect(file(manifest(spec: lines)).entries.isEmpty)
     }
 
+    @Test func `errors of later documents are counted when no more are shown`() {
+        let first = manifest(name: "a", spec: (1...100).map { "  x\($0): 1" }.joined(separator: "\n"))
+        let read = file(first + "---\n" + manifest(name: "b", spec: "  x: 1") + "---\n" + manifest(name: "c"))
+        #expect(read.diagnostics.count == 101 && read.diagnostics.last?.position == nil)
+        #expect(read.entries.map(\.deployment.key.name.rawValue) == ["c"])
+        #expect(read.keysSeen.count == 3)
+    }
+
     /// An unknown field, and the field that it should be.
     @Test(
         arguments: [

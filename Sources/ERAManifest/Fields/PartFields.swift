@@ -221,7 +221,8 @@ enum PartFields {
                 $0.refuse(
                     node["source"]?.position ?? node.position,
                     .required,
-                    "is missing; \(artifact.source.scheme.rawValue) sources need one, such as the output of sha256sum after sha256:"
+                    "is missing; \(artifact.source.scheme.rawValue) sources need one, such as "
+                        + "the output of sha256sum after sha256:"
                 )
             }
         }

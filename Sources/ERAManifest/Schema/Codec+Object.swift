@@ -7,8 +7,8 @@ extension Codec {
     ///   - blank: The object at its defaults; what stands in required fields is never seen.
     ///   - fields: In the order in which they are written and explained.
     ///   - check: What concerns several fields; called for objects whose fields are all in order.
-    /// - checkParts: What concerns several fields, and can be told from the nodes even where others are
-    ///   wrong.
+    ///   - checkParts: What concerns several fields, and can be told from the nodes even where others are
+    ///     wrong.
     static func object(
         blank: Value,
         _ fields: [Field<Value>],

@@ -17,13 +17,20 @@ struct Reading {
     let unknownFields: UnknownFields
     /// Whether fields that only a server sets are worth a warning.
     let warnsOfServerFields: Bool
+    /// How many findings are kept.
+    let findingLimit: Int
     private(set) var path = FieldPath()
-    /// At most ``ManifestLimits/diagnosticLimit``.
+    /// At most `findingLimit`.
     private(set) var findings: [Finding] = []
     /// All errors, also those that were not kept.
     private(set) var errorCount = 0
 
-    init(unknownFields: UnknownFields, warnsOfServerFields: Bool) {
+    init(
+        unknownFields: UnknownFields,
+        warnsOfServerFields: Bool,
+        findingLimit: Int = ManifestLimits.diagnosticLimit
+    ) {
+        self.findingLimit = findingLimit
         self.unknownFields = unknownFields
         self.warnsOfServerFields = warnsOfServerFields
     }
@@ -54,7 +61,7 @@ struct Reading {
         isWarning: Bool,
         _ message: () -> String
     ) {
-        guard findings.count < ManifestLimits.diagnosticLimit else { return }
+        guard findings.count < findingLimit else { return }
         let finding = Finding(
             field: path,
             kind: kind,

@@ -43,8 +43,10 @@ struct ReferencePage {
         lines += [
             "## Limits",
             "",
-            "A file has at most \(ManifestLimits.fileSizeLimit >> 20) MiB, \(ManifestLimits.documentLimit) documents, "
-                + "\(ManifestLimits.nodeLimit) keys and values, \(ManifestLimits.depthLimit) levels; aliases stand for at most "
+            "A file has at most \(ManifestLimits.fileSizeLimit >> 20) MiB, "
+                + "\(ManifestLimits.documentLimit) documents, "
+                + "\(ManifestLimits.nodeLimit) keys and values, \(ManifestLimits.depthLimit) levels; "
+                + "aliases stand for at most "
                 + "\(ManifestLimits.aliasExpansionLimit) values. A list or map has at most "
                 + "\(ManifestLimits.listLimit) elements, a text \(ManifestLimits.textLimit) bytes. "
                 + "At most \(ManifestLimits.diagnosticLimit) errors of a file are shown.",

@@ -5,7 +5,7 @@ public enum ManifestLimits {
     /// Mappings and lists inside each other; a deployment needs 7.
     public static let depthLimit = 64
     /// Keys and values of one file, aliases counted as what they stand for.
-    public static let nodeLimit = 100_000
+    public static let nodeLimit = 50_000
     /// Keys and values that the aliases of one document stand for, all together.
     public static let aliasExpansionLimit = 10_000
     /// Anchors of one document.

@@ -49,7 +49,8 @@ struct SourceText {
         case 0: "a NUL character; the file is binary or damaged"
         case 0xFEFF: "a byte order mark (\(name)) inside the file; remove it"
         case 0x2028, 0x2029:
-            "a line separator (\(name)), which YAML versions read differently; write it as \\u\(hex(value, 4)) in double quotes"
+            "a line separator (\(name)), which YAML versions read differently; "
+                + "write it as \\u\(hex(value, 4)) in double quotes"
         case 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069:
             "a bidirectional control character (\(name)), which can make a text look other than it is; "
                 + "write it as \\u\(hex(value, 4)) in double quotes"

@@ -11,7 +11,7 @@ struct YAMLDocument: Sendable {
     ///
     /// A document that breaks off does not hide the next one: a line that begins with `---` begins a
     /// document, whatever stands before it (YAML 1.2.2, section 9.1.4, `c-forbidden`).
-    /// - Parameter limit: How many broken documents are worth reading on.
+    /// - Parameter problemLimit: How many broken documents are worth reading on.
     static func all(in text: SourceText, problemLimit: Int = ManifestLimits.diagnosticLimit) -> [YAMLDocument]
     {
         text.bytes.withUnsafeBufferPointer { bytes in
