@@ -105,7 +105,7 @@ struct Control {
         connections[index] = Connection()
     }
 
-    /// Makes the name free for the next shim of the instance; with `suffix` the socket stays, under a longer name.
+    /// Makes the name free for the next shim of the instance; a socket that is kept gets a longer name.
     mutating func leave(keepingSocket: Bool) {
         let old = name
         guard keepingSocket else {

@@ -7,7 +7,7 @@ import CShim
 /// writing works again.
 struct Log {
     /// A line longer than this is written in parts, marked P but for the last.
-    static let lineLimit = 8192
+    static let lineLimit = 4096
 
     /// One of the two streams.
     struct Stream {
@@ -24,7 +24,7 @@ struct Log {
     private let fileLimit: Int64
     private var file: Int32
     private var size: Int64 = 0
-    private var batch = Text(capacity: 16_384)
+    private var batch = Text(capacity: 8192)
     private var linesInBatch: Int64 = 0
     private var linesLost: Int64 = 0
     private var date = Date()

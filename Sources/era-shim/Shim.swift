@@ -28,6 +28,7 @@ struct Shim {
 
     /// When SIGKILL is due or was due; 0 while nothing is to be killed.
     private var killAt: Int64 = 0
+    private var lastSignal: Int32 = 0
     private var isStopOrdered = false
     private var isEmpty = false
 
@@ -183,9 +184,18 @@ struct Shim {
 
     /// Signals everything and sets the time of the kill; a second order may bring the kill forward only.
     private mutating func beginStop(signal: Int32, graceMilliseconds: Int64) {
-        let due = era_uptime() + graceMilliseconds * 1_000_000
-        killAt = killAt == 0 ? due : min(killAt, due)
-        signalAll(signal)
+        let now = era_uptime()
+        let due = now + graceMilliseconds * 1_000_000
+        if killAt > 0, killAt <= now {
+            // Whoever orders it again gives what is stuck another chance to be gone.
+            killAt = now
+            record.stuck = 0
+        } else {
+            killAt = killAt == 0 ? due : min(killAt, due)
+        }
+        // An order that is repeated joins the one under way: to many programs a second signal means "drop it all".
+        if signal != lastSignal { signalAll(signal) }
+        lastSignal = signal
         guard record.phase == .running else { return }
         record.phase = .stopping
         _ = record.save()

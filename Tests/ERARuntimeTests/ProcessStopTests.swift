@@ -117,4 +117,53 @@ import Testing
             #expect(try await plugin.status(instance.id).pid != nil)
         }
     }
+
+    @Test func `what cannot die is reported as stuck, blocks nobody else, and is stopped once it can`()
+        async throws
+    {
+        // Only the freezer of cgroup v1 makes a process that SIGKILL does not end.
+        let group = "/sys/fs/cgroup/freezer/era-test-\(getpid())"
+        guard mkdir(group, 0o755) == 0 else { return }
+        defer { rmdir(group) }
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance("exec sleep 1000")
+            try await host.run(instance, plugin)
+            let pid = try #require(try await plugin.status(instance.id).pid)
+            write("\(pid)", to: group + "/cgroup.procs")
+            write("FROZEN", to: group + "/freezer.state")
+            let stop = StopSpec(signal: .term, grace: .milliseconds(50))
+            async let failure = #expect(throws: Failure.self) { try await plugin.stop(instance.id, stop) }
+            let other = try host.instance("exec sleep 1000", name: "other")
+            try await host.run(other, plugin)
+            try await plugin.stop(other.id, stop)
+            #expect(await failure?.code == .stopStuck)
+            #expect(try await plugin.status(instance.id) == .stopping)
+            write("THAWED", to: group + "/freezer.state")
+            try await plugin.stop(instance.id, stop)
+            #expect(try await plugin.status(instance.id) == .installed)
+        }
+    }
+
+    @Test func `a signal is sent once, however often the stop is ordered`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance(
+                "trap 'echo term' TERM; echo up > ready; while :; do sleep 0.01; done"
+            )
+            try await host.run(instance, plugin)
+            try await eventually("the trap is set") { text(of: host.file(instance, "ready")) == "up\n" }
+            for _ in 0..<3 {
+                let task = Task {
+                    try await plugin.stop(instance.id, StopSpec(signal: .term, grace: .seconds(600)))
+                }
+                try await eventually("it was told") { try await plugin.output(instance.id).contains("term") }
+                task.cancel()
+                _ = await task.result
+            }
+            try await plugin.stop(instance.id, StopSpec(signal: .kill, grace: .zero))
+            let lines = try await plugin.output(instance.id).split(separator: "\n")
+            #expect(lines.count { $0 == "term" } == 1)
+        }
+    }
 }

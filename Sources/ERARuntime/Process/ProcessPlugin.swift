@@ -109,6 +109,8 @@ public struct ProcessPlugin: RuntimePlugin {
         }
         shims.forget(id)
         await shims.releaseSockets(ofLast: place)
+        // There only where a shim was killed: others remove their own.
+        shims.options.groups?.remove(place.name)
         try FileTree.remove(place.logDirectory)
         try FileTree.remove(place.filesDirectory)
         // Last: as long as it is there the instance counts as installed.

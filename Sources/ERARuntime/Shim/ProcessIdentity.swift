@@ -32,6 +32,7 @@ struct ProcessStat {
     var state: UInt8
     var parent: Int32
     var group: Int32
+    var threadCount: Int
     var startTime: UInt64
 
     /// Nil when there is no such process.
@@ -44,16 +45,18 @@ struct ProcessStat {
         guard fields.count >= 20, let state = fields[0].first,
             let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
             let group = Int32(String(decoding: fields[2], as: UTF8.self)),
+            let threadCount = Int(String(decoding: fields[17], as: UTF8.self)),
             let startTime = UInt64(String(decoding: fields[19], as: UTF8.self))
         else { return nil }
         self.state = state
         self.parent = parent
         self.group = group
+        self.threadCount = threadCount
         self.startTime = startTime
     }
 
-    /// A zombie, or about to be none.
-    var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+    /// A zombie, or about to be none; not one whose first thread has ended before the others.
+    var hasEnded: Bool { (state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")) && threadCount <= 1 }
 }
 
 /// The content of a file, at most `limit` bytes of it; nil when it cannot be read.
