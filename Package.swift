@@ -43,7 +43,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -54,6 +53,8 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "era",
@@ -67,8 +68,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -91,16 +92,19 @@ let package = Package(
         library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
         library(
             "ERAArtifact",
-            ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, crypto]
+            ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioSSL, crypto]
         ),
-        library("ERAHealth", ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore]),
+        library(
+            "ERAHealth",
+            ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore, nioPosix, nioHTTP1, nioSSL]
+        ),
         library("ERARuntime", ["ERACore", "ERAContracts", "CLinux", logging]),
         library("ERAStore", ["ERACore", "ERAContracts", grdb]),
 
         // The shell, the API on both sides, the command.
         library(
             "ERAEngine",
-            ["ERACore", "ERAContracts", "ERAManifest", crypto, logging, metrics, lifecycle]
+            ["ERACore", "ERAContracts", "ERAManifest", crypto, logging, lifecycle]
         ),
         library("ERAAPI", ["ERACore", "ERAContracts", "ERAManifest"]),
         library(
@@ -123,7 +127,7 @@ let package = Package(
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
                 "ERARuntime",
                 "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging,
-                lifecycle,
+                lifecycle, unixSignals,
             ],
             swiftSettings: strict
         ),
