@@ -191,8 +191,15 @@ extension DeploymentRecord {
         serving.isReady = false
         serving.unreadyReason = "being restarted"
         housekeeping = .first
-        state = .activating(Activation(.restart(serving), mustStop: true))
         epoch += 1
+        guard serving.revision == target else {
+            // Another revision was wanted a moment ago: this one is restarted while that one is prepared.
+            serving.restartAt = now.uptime
+            serving.mustStop = true
+            update(to: target, restoreTo: serving.revision, serving: serving, at: now)
+            return true
+        }
+        state = .activating(Activation(.restart(serving), mustStop: true))
         return true
     }
 }

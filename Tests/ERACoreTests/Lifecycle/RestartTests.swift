@@ -93,6 +93,16 @@ import Testing
         #expect(serving.restarts.total == 0)
     }
 
+    // Found by a wider walk: the restart forgot the newer declaration.
+    @Test func `restart between a declaration and its update forgets neither`() throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        try web.ask(.restart)
+        let lines = try web.settle()
+        #expect(lines.prefix(2) == ["Stop revision 1", "Start revision 1"])
+        #expect(web.record.servedRevision == 2)
+    }
+
     @Test func `restart does not wait for the back-off of a crash`() throws {
         var web = try Transcript.running()
         for _ in 0..<3 {
