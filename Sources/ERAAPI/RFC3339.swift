@@ -3,7 +3,7 @@ public import ERACore
 extension WallTime {
     /// Reads a moment as RFC 3339 section 5.6 writes it: `2026-01-02T03:04:05Z`, with fractions and offsets.
     ///
-    /// A leap second counts as the second before it. Digits beyond nanoseconds are dropped.
+    /// A leap second counts as the second before it. What is finer than a wall time keeps is dropped.
     /// - Throws: ``InvalidValue`` when the text has another form or names no day of the calendar.
     public init(rfc3339 text: some StringProtocol) throws(InvalidValue) {
         var reader = TimeReader(rest: Substring(text).utf8)
