@@ -21,7 +21,7 @@ struct plan {
     int count;
 };
 
-// As the kernel takes it: the library hides two signals that it uses itself, and we may have inherited them ignored.
+// As the kernel takes it: the library hides two signals that it uses itself, which may be ignored here.
 struct kernel_action {
     void (*handler)(int);
     unsigned long flags;
@@ -31,7 +31,8 @@ struct kernel_action {
 
 static void reset_signals(void) {
     struct kernel_action action = {.handler = SIG_DFL};
-    for (int number = 1; number <= 64; number++) syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
+    for (int number = 1; number <= 64; number++)
+        syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &action.mask, NULL, sizeof action.mask);
 }
 

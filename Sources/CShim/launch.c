@@ -26,7 +26,7 @@ struct report {
     int32_t error;
 };
 
-// As the kernel takes it: the library hides two signals that it uses itself, and we may have inherited them ignored.
+// As the kernel takes it: the library hides two signals that it uses itself, which may be ignored here.
 struct kernel_action {
     void (*handler)(int);
     unsigned long flags;
@@ -36,7 +36,8 @@ struct kernel_action {
 
 static void reset_signals(void) {
     struct kernel_action action = {.handler = SIG_DFL};
-    for (int number = 1; number <= 64; number++) syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
+    for (int number = 1; number <= 64; number++)
+        syscall(SYS_rt_sigaction, number, &action, NULL, sizeof action.mask);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &action.mask, NULL, sizeof action.mask);
 }
 
@@ -108,7 +109,8 @@ static int arrange_descriptors(const struct era_launch *launch) {
     // Kernels before 5.9.
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
-    for (rlim_t number = 3u + (unsigned)launch->socket_count; number < limit.rlim_cur; number++) close((int)number);
+    for (rlim_t number = 3u + (unsigned)launch->socket_count; number < limit.rlim_cur; number++)
+        close((int)number);
     return 0;
 }
 

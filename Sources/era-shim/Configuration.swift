@@ -1,7 +1,7 @@
 import CShim
 
-/// What to run and how, as the daemon wrote it: records of one tag byte, a length of four bytes (little endian),
-/// the value, and a zero that the length does not count.
+/// What to run and how, as the daemon wrote it: records of one tag byte, a length of four bytes (little
+/// endian), the value, and a zero that the length does not count.
 ///
 /// The texts stay where they are: a configuration is valid as long as its bytes are mapped.
 struct Configuration {

@@ -34,7 +34,7 @@ struct Control {
     private let name: Text
     private let lines: UnsafeMutablePointer<UInt8>
 
-    /// Listens in `directory`, which whoever holds the instance's lock may do: a socket left there is a dead one.
+    /// Listens in `directory`; whoever holds the instance's lock may replace a socket left there.
     init(directory: Int32, name source: CText, starter: Int32) {
         self.directory = directory
         var name = Text(capacity: 128)

@@ -1,10 +1,10 @@
 import CShim
 
-/// The workload's output on its way to a file: a time stamp before each line, in the form that Kubernetes' CRI
-/// has (`2026-11-24T21:30:00.123456789Z stdout F text`), rotated by size.
+/// The workload's output on its way to a file: a time stamp before each line, in the form that
+/// Kubernetes' CRI has (`2026-11-24T21:30:00.123456789Z stdout F text`), rotated by size.
 ///
-/// The workload never waits for the disk: what cannot be written is counted, and the count is written as soon as
-/// writing works again.
+/// The workload never waits for the disk: what cannot be written is counted, and the count is written as
+/// soon as writing works again.
 struct Log {
     /// A line longer than this is written in parts, marked P but for the last.
     static let lineLimit = 4096

@@ -1,6 +1,6 @@
 import CShim
 
-/// What the shim knows of its workload: the text of the state file, and of every answer on the control socket.
+/// What the shim knows of its workload: the text of the state file, and of every answer.
 struct Record {
     enum Phase {
         case launching, running, stopping, exited, stopped

@@ -72,7 +72,7 @@ struct Shim {
         record.workload = pid
         record.workloadStartTime = era_start_time(pid)
         record.startedAt = era_uptime()
-        // A record that cannot be written now is written with the next change; the daemon knows by the answer.
+        // What cannot be written now is written with the next change; the daemon knows by the answer.
         _ = record.save()
         let log = Log(configuration, directory: logDirectory, output: output.reading, error: error.reading)
         let shim = Shim(configuration, record, control, log, signals: signals)
@@ -193,7 +193,7 @@ struct Shim {
         } else {
             killAt = killAt == 0 ? due : min(killAt, due)
         }
-        // An order that is repeated joins the one under way: to many programs a second signal means "drop it all".
+        // A repeated order joins the one under way: to many programs a second signal means "drop it all".
         if signal != lastSignal { signalAll(signal) }
         lastSignal = signal
         guard record.phase == .running else { return }
@@ -221,8 +221,8 @@ struct Shim {
     @discardableResult
     private func signalAll(_ signal: Int32) -> Int32 {
         var children: Int32 = 0
-        // While the workload is not reaped its number is the group's and nobody else's. Later it may be another's;
-        // but then what is left are our own children.
+        // While the workload is not reaped its number is the group's and nobody else's. Later it may be
+        // another's; but then what is left are our own children.
         if !record.hasEnded { _ = era_signal_group(record.workload, signal) }
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { list in
             guard let start = list.baseAddress else { return }

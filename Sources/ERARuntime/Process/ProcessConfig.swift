@@ -52,7 +52,7 @@ struct ProcessConfig: Hashable, Sendable {
             guard let size, Self.logMaxSizeRange.contains(size) else {
                 return (
                     name,
-                    "is not a size from \(Self.logMaxSizeRange.lowerBound) to \(Self.logMaxSizeRange.upperBound)"
+                    "is not a size from 4Ki to 1Gi"
                 )
             }
             logMaxSize = size

@@ -30,7 +30,7 @@ extension ProcessPlugin {
         guard handle.version <= Self.handleVersion else {
             throw Failure.permanent(
                 .unsupported,
-                "instance \(instance.id) was installed by a newer ERA (handle version \(handle.version)); use that one"
+                "\(instance.id) was installed by a newer ERA (handle version \(handle.version)); use that"
             )
         }
         // Asked first: the files of what runs are left alone.
@@ -55,7 +55,7 @@ extension ProcessPlugin {
         )
     }
 
-    /// A single file that was fetched is a program; what was unpacked from an archive has its modes from there.
+    /// A single file that was fetched is a program; what an archive brings has its modes from there.
     private func makeExecutable(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
@@ -160,8 +160,8 @@ extension ProcessPlugin {
 
     /// Links each volume, or says how to mount it.
     ///
-    /// A link is enough for a relative path; what is absolute, in memory or read-only needs a mount, and so does
-    /// a workload of another user, who may not walk to the volume from `/`.
+    /// A link is enough for a relative path; what is absolute, in memory or read-only needs a mount, and so
+    /// does a workload of another user, who may not walk to the volume from `/`.
     private func attach(
         _ volumes: [PreparedInstance.Volume],
         _ directory: String,

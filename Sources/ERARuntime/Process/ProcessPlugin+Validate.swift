@@ -12,6 +12,8 @@ extension ProcessPlugin {
         } + commandProblems(spec) + userProblems(spec) + volumeProblems(spec) + environmentProblems(spec)
     }
 
+    private var searchPathText: String { options.searchPath.joined(separator: ":") }
+
     private func commandProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
         guard let command = spec.command.first, !command.isEmpty else {
             return [SpecProblem(field: "spec.command", message: "is missing: the program to run")]
@@ -25,7 +27,7 @@ extension ProcessPlugin {
             if command.contains("/"), spec.artifact == nil {
                 problems += problem(
                     "\(command) is a path below the artifact, and there is no spec.artifact; "
-                        + "give an absolute path, or a name to be found in \(options.searchPath.joined(separator: ":"))"
+                        + "give an absolute path, or a name to be found in \(searchPathText)"
                 )
             }
         }
@@ -34,9 +36,9 @@ extension ProcessPlugin {
         let lookup = CommandPath(searchPath: options.searchPath, files: nil)
         if isKnown, lookup.resolve(command) == nil {
             let place =
-                command.hasPrefix("/") ? "on this host" : "in \(options.searchPath.joined(separator: ":"))"
+                command.hasPrefix("/") ? "on this host" : "in \(searchPathText)"
             problems += problem(
-                "there is no program \(command) \(place) that may be executed; install it, or correct the name"
+                "there is no program \(command) \(place) that may be executed; install it, or mend the name"
             )
         }
         if !spec.workingDirectory.hasPrefix("/"), containedPath(spec.workingDirectory) == nil {

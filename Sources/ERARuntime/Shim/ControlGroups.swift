@@ -68,7 +68,7 @@ struct ControlGroups: Sendable {
 
     func remove(_ name: String) { rmdir(path(name)) }
 
-    /// Hands a controller down to our groups; where that is not ours to do, writing the limit fails and is reported.
+    /// Hands a controller down to our groups; where we may not, writing the limit fails and is reported.
     private func enable(_ controller: String) {
         for directory in [String(root.dropLast("/era".count)), root] {
             _ = write("\(directory)/cgroup.subtree_control", "+\(controller)")

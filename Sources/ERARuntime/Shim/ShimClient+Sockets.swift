@@ -3,7 +3,8 @@ internal import ERAContracts
 internal import ERACore
 internal import Glibc
 
-/// Listening sockets that outlive workloads: a shim keeps them when its workload is gone, until the next has them.
+/// Listening sockets that outlive workloads: a shim keeps them when its workload is gone, until the next
+/// has them.
 extension ShimClient {
     /// A shim that has sockets of a deployment.
     struct Holder: Sendable {

@@ -30,7 +30,13 @@ extension ShimClient {
                 )
             }
         }
-        try await launchShim(launch, place, lock: lock)
+        do {
+            try await launchShim(launch, place, lock: lock)
+        } catch {
+            // A group in which something runs after all stays.
+            options.groups?.remove(place.name)
+            throw error
+        }
     }
 
     /// - Returns: Nil when the workload runs after all: somebody else started it meanwhile.

@@ -74,8 +74,8 @@ extension ShimClient {
     private func stuck(_ place: ShimPlace, _ count: Int) -> Failure {
         .transient(
             .stopStuck,
-            "\(count) processes of \(place.instance) outlived SIGKILL: they wait for the kernel (a dead disk or "
-                + "network file system, say); `ps -eo pid,stat,wchan,cmd` shows them in state D"
+            "\(count) processes of \(place.instance) outlived SIGKILL: they wait for the kernel (a dead disk "
+                + "or network file system, say); `ps -eo pid,stat,wchan,cmd` shows them in state D"
         )
     }
 }

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Finds and ends what is left of an instance whose shim is dead or hung.
 ///
-/// Three marks, each inherited: the variable ERA_INSTANCE in the environment, the process group, and the cgroup.
+/// Three marks, each inherited: the variable ERA_INSTANCE, the process group, and the cgroup.
 struct StraySweep: Sendable {
     /// The variable that every process of an instance inherits.
     static let variable = "ERA_INSTANCE"
