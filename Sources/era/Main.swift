@@ -1,2 +1,32 @@
 import ArgumentParser
-@main struct Era: AsyncParsableCommand { func run() async throws {} }
+import Glibc
+
+/// Where the program begins: settings from outside become arguments, a command runs, and how it ended
+/// becomes the exit code.
+@main struct Program {
+    static func main() async {
+        let environment = Environment.current()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let status = await run(arguments, environment)
+        Glibc.exit(status.rawValue)
+    }
+
+    /// Runs one command line from beginning to end.
+    static func run(_ arguments: [String], _ environment: Environment) async -> ProgramExit {
+        do {
+            let complete = try SettingsLayers(environment).complete(arguments, of: Era.self)
+            var command = try await Era.asyncParseAsRoot(complete)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            return .done
+        } catch {
+            let report = ErrorReport(error)
+            Console.output(report.output)
+            Console.note(report.talk)
+            return report.exit
+        }
+    }
+}

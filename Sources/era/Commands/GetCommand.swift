@@ -1,0 +1,113 @@
+import ArgumentParser
+import ERAAPI
+import ERAClient
+import ERACore
+import ERAManifest
+
+/// `era get`
+struct GetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show deployments.",
+        discussion: "Without NAME, those of the namespace. With -w, what changes, until you end it.",
+        aliases: ["list", "ls"]
+    )
+
+    @Argument(
+        help: ArgumentHelp("Only these.", valueName: "name"),
+        completion: .custom { words, _, _ in await Completion.names(words) },
+        transform: { try NameArgument($0) }
+    )
+    var names: [NameArgument] = []
+
+    @Flag(name: [.customShort("A"), .long], help: "Of all namespaces.")
+    var allNamespaces = false
+
+    @Flag(name: [.short, .long], help: "Go on showing what changes.")
+    var watch = false
+
+    @Option(name: [.short, .long], help: "How to show them.")
+    var output: OutputFormat = .table
+
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp("Only with these labels: app=web,tier!=db.", valueName: "labels")
+    )
+    var selector: String?
+
+    @OptionGroup var namespace: NamespaceOption
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if !names.isEmpty, allNamespaces || selector != nil {
+            throw ValidationError("a NAME goes with neither --all-namespaces nor --selector; leave one out")
+        }
+        if let selector { _ = try LabelSelector(selector) }
+    }
+
+    func run() async throws {
+        let client = connection.client()
+        if watch { return try await follow(client) }
+        let objects = try await fetched(client)
+        switch output {
+        case .table, .wide:
+            if objects.isEmpty {
+                let place = allNamespaces ? "" : " in namespace \(namespace.chosen)"
+                Console.noteLine("no deployments\(place)")
+            } else {
+                let now = WallTime.now()
+                let rows = objects.map { DeploymentRow($0).cells(columns, now: now) }
+                Console.output(TextTable(columns.header, rows).text(.output))
+            }
+        case .json: Console.output(ObjectText.json(document(objects)))
+        case .yaml: Console.output(ObjectText.yaml(document(objects)))
+        case .name: Console.output(objects.map(ObjectText.name).joined())
+        }
+    }
+
+    /// One object for one name, else a list.
+    private func document(_ objects: [DeploymentObject]) -> JSONValue {
+        names.count == 1 && objects.count == 1 ? objects[0].json : ObjectText.list(objects)
+    }
+
+    private var keys: [DeploymentKey] { names.map(namespace.key) }
+    /// Nil for all of them.
+    private var scope: NamespaceName? { allNamespaces ? nil : namespace.chosen }
+
+    private var columns: DeploymentRow.Columns {
+        DeploymentRow.Columns(
+            showsNamespace: allNamespaces || names.contains { $0.namespace != nil },
+            isWide: output == .wide
+        )
+    }
+
+    private func fetched(_ client: ERAClient) async throws -> [DeploymentObject] {
+        guard !names.isEmpty else {
+            return try await client.list(namespace: scope, labelSelector: selector).items
+        }
+        var objects: [DeploymentObject] = []
+        for key in keys { objects.append(try await client.about(key) { try await $0.get(key) }) }
+        return objects
+    }
+
+    private func follow(_ client: ERAClient) async throws {
+        // A name that nobody has is a mistake, also where something could still come.
+        if !names.isEmpty { _ = try await fetched(client) }
+        let wanted = Set(keys)
+        let scope = names.isEmpty ? self.scope : nil
+        let watch = DeploymentWatch(client: client, namespace: scope, labelSelector: selector) { key in
+            wanted.isEmpty || wanted.contains(key)
+        }
+        switch output {
+        case .table, .wide:
+            var writer = LiveTableWriter(columns: columns)
+            try await watch.states(ticking: writer.table.isTerminal) { writer.show($0) }
+        case .json:
+            try await watch.changes { Console.line($0.json.canonicalText) }
+        case .yaml:
+            try await watch.changes { Console.output("---\n" + ObjectText.yaml($0.json)) }
+        case .name:
+            try await watch.changes { Console.output(ObjectText.name($0)) }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+
+/// Settings that stand outside the command line, made into arguments before it is parsed: so every option has its
+/// variable, and no command knows of them.
+struct SettingsLayers {
+    /// What asks for consent, or is no setting at all, counts only where it is typed.
+    static let typedOnly: Set<String> = ["help", "version", "all", "confirm"]
+
+    let environment: Environment
+
+    init(_ environment: Environment) { self.environment = environment }
+
+    /// The arguments, and those options that variables give and the arguments do not.
+    ///
+    /// Options that stand before the command (`era --run-dir X get`) are moved behind it.
+    /// - Throws: ``CommandFailure`` for a variable of a flag that is neither true nor false.
+    func complete(_ arguments: [String], of root: any ParsableCommand.Type) throws -> [String] {
+        // Asked by a shell's completion (three dashes): what it sends is not a command line.
+        guard !(arguments.first?.hasPrefix("---") ?? false) else { return arguments }
+        let line = Self.split(arguments, root)
+        guard !line.path.isEmpty else { return arguments }
+        // `--` and what follows are operands: options go before.
+        return line.path + (try added(to: line)) + line.rest
+    }
+
+    /// A command line: the command's words, the command, the rest.
+    private struct Line {
+        var path: [String] = []
+        var command: any ParsableCommand.Type
+        var rest: [String] = []
+    }
+
+    private func added(to line: Line) throws -> [String] {
+        guard environment.variables.keys.contains(where: { $0.hasPrefix("ERA_") }) else { return [] }
+        let table = try OptionTable(of: line.command)
+        let given = table.given(in: line.rest)
+        return try table.options.enumerated().flatMap { index, option in
+            guard !given.contains(index), let name = option.longNames.first, !Self.typedOnly.contains(name),
+                let variable = option.variable, let value = environment[variable], !value.isEmpty
+            else { return [String]() }
+            return try Self.arguments(for: option, name, value, variable)
+        }
+    }
+
+    private static func arguments(
+        for option: OptionTable.Option,
+        _ name: String,
+        _ value: String,
+        _ variable: String
+    ) throws -> [String] {
+        guard option.takesValue else {
+            switch value.lowercased() {
+            case "true", "1", "yes", "on": return ["--\(name)"]
+            case "false", "0", "no", "off": return []
+            default:
+                throw CommandFailure("\(variable) is \"\(value)\"; set it to true or false", .wrongUsage)
+            }
+        }
+        guard option.isRepeatable else { return ["--\(name)=\(value)"] }
+        return value.split(separator: ",").map { "--\(name)=\($0)" }
+    }
+
+    /// Finds the command: words that name one, after options that stand before it.
+    private static func split(_ arguments: [String], _ root: any ParsableCommand.Type) -> Line {
+        var line = Line(command: root)
+        var leading: [String] = []
+        var rest = arguments[...]
+        while let argument = rest.first {
+            if let command = subcommand(named: argument, of: line.command) {
+                line.path.append(argument)
+                line.command = command
+            } else if line.path.isEmpty, let count = globalOption(rest) {
+                leading += rest.prefix(count)
+                rest = rest.dropFirst(count)
+                continue
+            } else {
+                break
+            }
+            rest = rest.dropFirst()
+        }
+        line.rest = leading + rest
+        return line
+    }
+
+    private static func subcommand(
+        named name: String,
+        of command: any ParsableCommand.Type
+    ) -> (any ParsableCommand.Type)? {
+        command.configuration.subcommands.first {
+            $0._commandName == name || $0.configuration.aliases.contains(name)
+        }
+    }
+
+    /// How many arguments an option that most commands have takes; nil for anything else.
+    private static func globalOption(_ arguments: ArraySlice<String>) -> Int? {
+        guard let first = arguments.first else { return nil }
+        if ["--run-dir=", "--namespace="].contains(where: first.hasPrefix) { return 1 }
+        if ["--run-dir", "--namespace", "-n"].contains(first), arguments.count > 1 { return 2 }
+        return nil
+    }
+}
