@@ -1,0 +1,132 @@
+import CLinux
+import ERAArtifact
+import ERAContracts
+import ERACore
+import ERAEngine
+import ERAHealth
+import ERARuntime
+import ERASource
+import ERAStore
+import Glibc
+import Logging
+
+/// The one place that knows which adapter stands behind which contract.
+struct Composition: Sendable {
+    let engine: Engine
+    let logger: Logger
+    private let store: SQLiteRecordStore
+    private let fetcher: StoreFetcher
+    private let prober: NetworkProber
+
+    /// Makes the directories, takes the lock on the data, and puts an engine together.
+    ///
+    /// - Parameter manifests: Nil for no source at all: then only the API declares.
+    /// - Throws: ``CommandFailure``: another process has the data directory (exit code 3), it cannot be made, …
+    init(
+        _ options: EngineOptionsGroup,
+        manifests: String?,
+        engineOptions: EngineOptions,
+        logger: Logger,
+        environment: Environment
+    ) throws {
+        umask(0o077)
+        let data = try Self.directory(options.dataDir)
+        let run = try Self.directory(options.runDir)
+        let host = try HostFacts(environment)
+        let failpoints = Failpoints(environment)
+        store = try Self.openStore(data)
+        let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.secretsDir))
+        var fetchOptions = FetchOptions()
+        fetchOptions.allowsHTTP = options.allowHttp
+        fetcher = StoreFetcher(
+            store: ContentStore(directory: "\(data)/artifacts", now: { SystemClock().now() }),
+            options: fetchOptions,
+            credentials: SecretCredentials(workspace: workspace).credentials
+        )
+        prober = NetworkProber()
+        self.logger = logger
+        engine = Engine(
+            seams: EngineSeams(
+                store: store,
+                plugins: [
+                    ProcessPlugin(
+                        ProcessPlugin.Options(
+                            dataDirectory: data,
+                            runDirectory: run,
+                            shimPath: host.shimPath,
+                            searchPath: host.searchPath,
+                            bootID: host.bootID,
+                            unpacker: ArchiveUnpacker(),
+                            logger: logger
+                        )
+                    )
+                ],
+                workspace: workspace,
+                fetcher: fetcher,
+                prober: prober,
+                sources: manifests.map { [DirectorySource(path: $0)] } ?? [],
+                clock: SystemClock(),
+                bootID: host.bootID,
+                random: { Double.random(in: 0..<1) },
+                makeUID: Self.makeUID,
+                failpoint: failpoints.reached,
+                logger: logger
+            ),
+            options: engineOptions
+        )
+    }
+
+    /// Closes what the engine used. The engine must have ended.
+    func close() async {
+        do {
+            try await prober.shutdown()
+        } catch {
+            logger.warning("prober not closed", metadata: ["error": "\(error)"])
+        }
+        await fetcher.shutdown()
+        await store.close()
+    }
+
+    private static func openStore(_ data: String) throws -> SQLiteRecordStore {
+        do {
+            return try SQLiteRecordStore.open(dataDirectory: data)
+        } catch {
+            switch error {
+            case .locked:
+                throw CommandFailure("\(error); ask it with era get, or stop it first", .notReachable)
+            case .newerSchema, .unwritable, .broken: throw CommandFailure("\(error)")
+            }
+        }
+    }
+
+    /// The absolute path of a directory, made with mode 0700 where it is missing.
+    static func directory(_ path: String) throws -> String {
+        let path = absolute(path)
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            guard mkdir(made, 0o700) != 0, errno != EEXIST else { continue }
+            // A parent that may not be written but is there, is no error.
+            if access(made, F_OK) == 0 { continue }
+            throw CommandFailure("cannot make the directory \(made): \(String(cString: strerror(errno)))")
+        }
+        return path
+    }
+
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        guard let working = getcwd(nil, 0) else { return path }
+        defer { free(working) }
+        return String(cString: working) + "/" + path
+    }
+
+    /// A version 4 UUID (RFC 9562, section 5.4).
+    private static func makeUID() -> String {
+        var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return [hex[0..<4], hex[4..<6], hex[6..<8], hex[8..<10], hex[10..<16]]
+            .map { $0.joined() }.joined(separator: "-")
+    }
+}
