@@ -37,8 +37,10 @@ public enum Credentials: Hashable, Sendable, CustomStringConvertible, CustomRefl
 
 /// Finds the credentials that a `pullSecret` names.
 ///
-/// The contract names a secret without its namespace: the composition root makes one provider that knows
-/// where secrets are. It is asked only when something has to be downloaded.
+/// It is asked only when something has to be downloaded.
 /// - Returns: Nil where there is no such secret; the fetch then fails and says so.
 /// - Throws: ``Failure``.
-public typealias CredentialsProvider = @Sendable (_ pullSecret: PartName) async throws -> Credentials?
+public typealias CredentialsProvider =
+    @Sendable (
+        _ pullSecret: PartName, _ namespace: NamespaceName
+    ) async throws -> Credentials?

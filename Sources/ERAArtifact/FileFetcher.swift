@@ -13,6 +13,7 @@ struct FileFetcher: SchemeFetcher {
 
     func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         report: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> ContentStore.Blob {
         let path = try Self.path(of: artifact.source)

@@ -17,6 +17,7 @@ struct HTTPFetcher: SchemeFetcher {
 
     func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         report: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> ContentStore.Blob {
         guard artifact.source.scheme == .https || options.allowsHTTP else {
@@ -35,7 +36,7 @@ struct HTTPFetcher: SchemeFetcher {
         do { location = try HTTPLocation(artifact.source.url) } catch {
             throw Failure.permanent(.fetchRefused, "the artifact's source is wrong: \(error)")
         }
-        let credentials = try await credentials(for: artifact)
+        let credentials = try await credentials(for: artifact, in: namespace)
         let download = HTTPDownload(
             location: location,
             digest: digest,
@@ -88,9 +89,12 @@ struct HTTPFetcher: SchemeFetcher {
         }
     }
 
-    private func credentials(for artifact: ArtifactSpec) async throws -> Credentials? {
+    private func credentials(
+        for artifact: ArtifactSpec,
+        in namespace: NamespaceName
+    ) async throws -> Credentials? {
         guard let name = artifact.pullSecret else { return nil }
-        if let found = try await credentials(name) { return found }
+        if let found = try await credentials(name, namespace) { return found }
         throw Failure.permanent(
             .secretMissing,
             "there is no secret \(name), which pullSecret names; add it or correct the name"

@@ -10,6 +10,7 @@ protocol SchemeFetcher: Sendable {
     /// - Throws: ``Failure``, `CancellationError`.
     func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         report: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> ContentStore.Blob
 }

@@ -10,11 +10,17 @@ final class SharedDownloads: Sendable {
     typealias Report = @Sendable (FetchProgress) -> Void
     typealias Work = @Sendable (_ report: @escaping Report) async throws -> ContentStore.Blob
 
+    /// A `pullSecret` and where it is meant.
+    struct Secret: Hashable, Sendable {
+        let name: PartName
+        let namespace: NamespaceName
+    }
+
     /// What is downloaded, and whence.
     struct Key: Hashable, Sendable {
         let digest: Digest?
         let url: String
-        let secret: PartName?
+        let secret: Secret?
     }
 
     /// The shortest time between two reports to one waiter; the last one always comes.

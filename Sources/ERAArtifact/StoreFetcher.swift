@@ -23,7 +23,7 @@ public final class StoreFetcher: ArtifactFetcher {
     public init(
         store: ContentStore,
         options: FetchOptions = FetchOptions(),
-        credentials: @escaping CredentialsProvider = { _ in nil },
+        credentials: @escaping CredentialsProvider = { _, _ in nil },
         clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.store = store
@@ -42,6 +42,7 @@ public final class StoreFetcher: ArtifactFetcher {
 
     public func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> StoredArtifact {
         guard artifact.signature == nil else {
@@ -51,7 +52,7 @@ public final class StoreFetcher: ArtifactFetcher {
             )
         }
         let blob = try await withTaskExecutorPreference(executor) {
-            try await self.blob(of: artifact, progress: progress)
+            try await self.blob(of: artifact, in: namespace, progress: progress)
         }
         return StoredArtifact(
             digest: blob.digest,
@@ -82,6 +83,7 @@ public final class StoreFetcher: ArtifactFetcher {
 
     private func blob(
         of artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> ContentStore.Blob {
         if let digest = artifact.digest, let blob = try store.lookup(digest) {
@@ -92,13 +94,13 @@ public final class StoreFetcher: ArtifactFetcher {
         let key = SharedDownloads.Key(
             digest: artifact.digest,
             url: artifact.source.url,
-            secret: artifact.pullSecret
+            secret: artifact.pullSecret.map { SharedDownloads.Secret(name: $0, namespace: namespace) }
         )
         return try await downloads.blob(for: key, progress: progress) { [gate, store] report in
             try await gate.withPermit {
                 // It may have come from elsewhere while this one waited.
                 if let digest = artifact.digest, let blob = try store.lookup(digest) { return blob }
-                return try await fetcher.fetch(artifact, report: report)
+                return try await fetcher.fetch(artifact, in: namespace, report: report)
             }
         }
     }

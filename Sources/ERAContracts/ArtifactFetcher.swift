@@ -6,10 +6,12 @@ public protocol ArtifactFetcher: Sendable {
     ///
     /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller
     /// cancels the download; what has arrived is kept for a resume.
+    /// - Parameter namespace: Of the deployment: where a `pullSecret` is looked for.
     /// - Parameter progress: Called with the bytes received so far, at most ten times a second.
     /// - Throws: ``Failure``, transient or permanent.
     func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> StoredArtifact
 

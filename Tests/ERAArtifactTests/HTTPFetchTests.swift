@@ -159,7 +159,9 @@ import Testing
                 connection.answer(isAllowed ? "200 OK" : "401 Unauthorized", [], [7])
             } _: { server in
                 let spec = try ArtifactSpec(server.url + "/f", try sha256([7]), pullSecret: name)
-                try await fixture.fetching(credentials: { try Credentials(secret: secret, named: $0) }) {
+                try await fixture.fetching(credentials: { name, _ in
+                    try Credentials(secret: secret, named: name)
+                }) {
                     fetcher in
                     let stored = try await fetcher.fetch(spec)
                     #expect(stored.size == ByteCount(1))

@@ -13,7 +13,7 @@ import Testing
         pullSecret: PartName? = nil
     ) async throws -> (stored: StoredArtifact?, failure: Failure?) {
         let spec = try ArtifactSpec(url, try sha256(bytes), pullSecret: pullSecret)
-        return try await fixture.fetching(credentials: { _ in .bearer(token: "canary") }) { fetcher in
+        return try await fixture.fetching(credentials: { _, _ in .bearer(token: "canary") }) { fetcher in
             do { return (try await fetcher.fetch(spec), nil) } catch let failure as Failure {
                 return (nil, failure)
             }

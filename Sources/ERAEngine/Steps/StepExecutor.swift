@@ -93,7 +93,7 @@ struct StepExecutor: Sendable {
         progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }
     ) async throws -> StoredArtifact? {
         guard let artifact = try spec(revision, record).artifact else { return nil }
-        return try await fetcher.fetch(artifact, progress: progress)
+        return try await fetcher.fetch(artifact, in: record.key.namespace, progress: progress)
     }
 
     private func prepared(

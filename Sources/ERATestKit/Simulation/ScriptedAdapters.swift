@@ -53,6 +53,7 @@ struct ScriptedFetcher: ArtifactFetcher {
 
     func fetch(
         _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
         progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> StoredArtifact {
         try await faults.perform("fetch", incarnation) {

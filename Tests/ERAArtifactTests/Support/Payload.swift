@@ -66,7 +66,7 @@ struct Fixture: Sendable {
     /// Runs `body` with a fetcher, and ends it.
     func fetching<Value>(
         _ options: FetchOptions? = nil,
-        credentials: @escaping CredentialsProvider = { _ in nil },
+        credentials: @escaping CredentialsProvider = { _, _ in nil },
         _ body: (StoreFetcher) async throws -> Value
     ) async throws -> Value {
         let fetcher = StoreFetcher(store: store, options: options ?? self.options, credentials: credentials)
@@ -87,6 +87,13 @@ struct Fixture: Sendable {
 extension StoreFetcher {
     func fetch(_ artifact: ArtifactSpec) async throws -> StoredArtifact {
         try await fetch(artifact) { _ in }
+    }
+
+    func fetch(
+        _ artifact: ArtifactSpec,
+        progress: @escaping @Sendable (FetchProgress) -> Void
+    ) async throws -> StoredArtifact {
+        try await fetch(artifact, in: .default, progress: progress)
     }
 
     /// Fetches and returns the failure that this must end in.
