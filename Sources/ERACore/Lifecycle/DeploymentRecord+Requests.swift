@@ -147,16 +147,19 @@ extension DeploymentRecord {
 
     private mutating func goBack(to revision: RevisionNumber, at now: Timestamp) -> Bool {
         guard revisions[revision] != nil, !isBeingRemoved else { return false }
-        quarantine =
-            revision == declaration.revision
-            ? nil
-            : Quarantine(
-                generation: generation,
-                templateHash: revisions[declaration.revision]?.templateHash,
-                failure: .permanent(.rolledBackByOperator, "rolled back to revision \(revision) by hand")
-            )
+        quarantine = quarantine(byGoing: "rolled back", to: revision)
         retarget(to: revision, at: now)
         return true
+    }
+
+    /// Why the declared revision is not tried while a person wants `revision`; nil when that is the declared one.
+    private func quarantine(byGoing verb: String, to revision: RevisionNumber) -> Quarantine? {
+        guard revision != declaration.revision else { return nil }
+        return Quarantine(
+            generation: generation,
+            templateHash: revisions[declaration.revision]?.templateHash,
+            failure: .permanent(.rolledBackByOperator, "\(verb) to revision \(revision) by hand")
+        )
     }
 
     /// Only what was installed can be run as it is.
@@ -167,7 +170,8 @@ extension DeploymentRecord {
         target = revision
         epoch += 1
         housekeeping = .first
-        if revision == declaration.revision { quarantine = nil }
+        let byHand = quarantine(byGoing: "gone over", to: revision)
+        quarantine = byHand == nil ? nil : quarantine ?? byHand
         if previous == revision { previous = nil }
         if lastFailed == revision { lastFailed = nil }
         state = .running(Serving(revision: revision, since: now, bake: nil))

@@ -143,6 +143,23 @@ import Testing
         #expect(web.record.servedRevision == 1)
     }
 
+    // Found by a wider walk: nothing said why the declared revision did not serve.
+    @Test func `accept of what is not declared says why the declared revision does not serve`() throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        web.prepare(.start(2), .never)
+        web.prepare(.remove(2), .never)
+        try web.settle(until: .start(1))
+        try web.declare(1)
+        web.prepare(.start(1), .never)
+        try web.settle()
+        #expect(web.rest == "RollbackFailed: idle")
+        web.observed.instances[2] = .up()
+        try web.ask(.accept(2))
+        #expect(web.rest == "Running: RolledBack")
+        #expect(web.record.quarantine?.failure.code == .rolledBackByOperator)
+    }
+
     @Test func `what was never installed cannot be accepted`() throws {
         var web = try rollbackFailed()
         #expect(throws: IllegalTransition.self) { try web.ask(.accept(2)) }
