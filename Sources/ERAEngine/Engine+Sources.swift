@@ -37,6 +37,7 @@ extension Engine {
             let snapshot = try await state.source.snapshot()
             let isSame = state.revision == snapshot.revision && state.unavailable == nil
             let files = isSame ? state.files : await parse(snapshot, before: state.files)
+            tellProblems(files, before: state.files, of: id)
             sourceStates[id]?.files = files
             sourceStates[id]?.revision = snapshot.revision
             sourceStates[id]?.unavailable = nil
@@ -51,6 +52,21 @@ extension Engine {
             }
             sourceStates[id]?.unavailable = "\(error)"
             sourceStates[id]?.wasRead = true
+        }
+    }
+
+    private func tellProblems(
+        _ files: [String: SourceState.File],
+        before: [String: SourceState.File],
+        of id: SourceID
+    ) {
+        for (path, file) in files.sorted(by: { $0.key < $1.key }) where file.problems != before[path]?.problems {
+            for problem in file.problems {
+                seams.logger.error(
+                    "manifest not applied; what it declared before stays",
+                    metadata: ["source": "\(id)", "error": "\(problem)"]
+                )
+            }
         }
     }
 

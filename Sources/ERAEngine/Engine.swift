@@ -97,7 +97,12 @@ public actor Engine: Service {
             wake(key)
         }
         await findOrphans()
-        try await seams.store.setBootID(seams.bootID)
+        // The boot is noted last: until its facts are on disk, uptimes are still meant in the earlier one.
+        await drainOutbox()
+        if degraded == nil {
+            try await seams.store.flush()
+            try await seams.store.setBootID(seams.bootID)
+        }
         seams.logger.info(
             "records loaded",
             metadata: ["count": "\(entries.count)", "rebooted": "\(isRebooted)"]
