@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // The way from fork to exec. The child has its own copy of memory, runs nothing but system calls, and tells
@@ -179,7 +180,14 @@ static _Noreturn void become_workload(const struct era_launch *launch, struct re
     umask(022);
     write_own_pid(launch->listen_pid);
     report->stage = ERA_STAGE_EXEC;
-    execve(launch->path, launch->arguments, launch->environment);
+    // A program that was unpacked a moment ago is busy while any process that the daemon forked meanwhile still
+    // has the descriptor that it was written through: until its exec, that is.
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (int attempt = 0; attempt < 100; attempt++) {
+        execve(launch->path, launch->arguments, launch->environment);
+        if (errno != ETXTBSY) break;
+        nanosleep(&pause, NULL);
+    }
 failed:
     report->error = errno;
     _exit(127);

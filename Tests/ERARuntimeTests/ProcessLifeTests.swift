@@ -151,4 +151,20 @@ import Testing
             #expect(namesInDirectory(host.runDirectory + "/shims") == [])
         }
     }
+
+    @Test func `orphans are reaped while the workload runs`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let script =
+                "for i in $(seq 1 50); do (sh -c 'exit 1' &); done; echo done > done; exec sleep 1000"
+            let instance = try host.instance(script)
+            try await host.run(instance, plugin)
+            try await eventually("it forked") { text(of: host.file(instance, "done")) == "done\n" }
+            let record = try #require(host.record(instance))
+            let path = "/proc/\(record.shim.pid)/task/\(record.shim.pid)/children"
+            try await eventually("only the workload is left") {
+                text(of: path).split(separator: " ").map(String.init) == [String(record.workload?.pid ?? 0)]
+            }
+        }
+    }
 }

@@ -213,6 +213,24 @@ import Testing
         }
     }
 
+    @Test func `a program that is being written for a moment longer is waited for`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let program = host.root + "/program"
+            write(readSmallFile("/bin/true", limit: 1 << 24) ?? [], to: program)
+            chmod(program, 0o755)
+            let instance = try host.instance("") { $0.command = [program] }
+            let handle = try await plugin.install(instance)
+            // As a child that has not exec'd yet keeps what the unpacker wrote through.
+            let writer = open(program, O_WRONLY | O_CLOEXEC)
+            let start = Task { try await plugin.start(instance, handle: handle) }
+            try await Task.sleep(for: .milliseconds(50))
+            close(writer)
+            try await start.value
+            #expect(try await plugin.exit(instance.id) == .code(0))
+        }
+    }
+
     @Test func `what the host cannot run is said at validation, field by field`() async throws {
         try await ProcessHost.with { host in
             var spec = try host.instance("").spec
