@@ -115,10 +115,14 @@ static int open_inside(struct removal *removal, int parent, const char *name) {
 
 static int remove_children(struct removal *removal, int directory, int depth);
 
+/// Somebody put a file or a link in the place of what was a directory a moment ago: the next pass sees it.
+static bool is_swapped(int code) { return code == ENOTDIR || code == ELOOP; }
+
 static int remove_child(struct removal *removal, int directory, const char *name, int depth) {
     if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return 0;
     if (errno != EISDIR && errno != EPERM) return resist(removal, name);
     if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
+    if (is_swapped(errno)) return 0;
     if (errno != ENOTEMPTY && errno != EEXIST) return resist(removal, name);
 
     if (depth >= DEPTH_LIMIT) {
@@ -131,10 +135,10 @@ static int remove_child(struct removal *removal, int directory, const char *name
         return resist(removal, name);
     }
     int child = open_inside(removal, directory, name);
-    if (child < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : resist(removal, name);
+    if (child < 0) return errno == ENOENT || is_swapped(errno) ? 0 : resist(removal, name);
     if (remove_children(removal, child, depth + 1) != 0) return -1;
     if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY) return 0;
-    return resist(removal, name);
+    return is_swapped(errno) ? 0 : resist(removal, name);
 }
 
 /// Empties a directory and closes its descriptor.
