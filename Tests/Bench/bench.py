@@ -76,7 +76,7 @@ class Bench:
         for kind in self.options.only:
             self.measure(kind, "first answer", lambda manager, into: into.update(
                 empty=self.empty(manager),
-                first=measures.first_answers(manager, self.ports.take(5 if quick else 20), self.deadline),
+                first=measures.first_answers(manager, self.ports.take(6 if quick else 21), self.deadline),
             ))
             self.measure(kind, "a hundred", self.hundred)
             self.measure(kind, "many", self.many)
