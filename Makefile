@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test check fmt lint bench simulate picture clean
+.PHONY: help setup programs run env build core test check fmt lint bench simulate docs picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -30,7 +30,7 @@ run: programs ## Build, then run the daemon on manifests/ in the foreground; Ctr
 		--data-dir $(state)/data --run-dir $(state)/run --secrets-dir $(state)/secrets
 
 env: ## Print what makes `era` talk to that daemon: eval "$(make -s env)"
-	@echo 'export PATH="$(bin):$$PATH" ERA_RUN_DIR="$(state)/run"'
+	@echo 'export PATH="$(bin):$$PATH" ERA_RUN_DIR="$(state)/run" ERA_DATA_DIR="$(state)/data"'
 
 programs: setup ## Build era, its shim and the samples in release mode
 	@# The shim is Embedded Swift, which has no static standard library to link: it has none at all.
@@ -64,6 +64,9 @@ bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for i
 
 simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie
 	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+
+docs: setup ## Write the pages that are made from code (docs/manifest.md)
+	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter 'reference page'
 
 picture: programs ## Draw docs/images/session.svg anew, from a real session
 	@script --quiet --return --command 'stty cols 100; docs/images/session.sh $(bin)' /dev/null </dev/null \
