@@ -75,32 +75,29 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
-        // The container's kind is asked; another kind is no error.
-        if let object = try? decoder.container(keyedBy: Name.self) {
+        // The value's kind is asked, and another kind is no error; the most frequent one comes first, since each
+        // wrong guess costs an error with its coding path.
+        let single = try decoder.singleValueContainer()
+        if let text = try? single.decode(String.self) {
+            self = .string(text)
+        } else if let object = try? decoder.container(keyedBy: Name.self) {  // likewise
             var members: [String: JSONValue] = [:]
             for name in object.allKeys {
                 members[name.stringValue] = try object.decode(JSONValue.self, forKey: name)
             }
             self = .object(members)
-            return
-        }
-        if var list = try? decoder.unkeyedContainer() {  // likewise
+        } else if var list = try? decoder.unkeyedContainer() {  // likewise
             var elements: [JSONValue] = []
             while !list.isAtEnd { elements.append(try list.decode(JSONValue.self)) }
             self = .array(elements)
-            return
-        }
-        let single = try decoder.singleValueContainer()
-        if single.decodeNil() {
+        } else if single.decodeNil() {
             self = .null
-        } else if let value = try? single.decode(Bool.self) {  // tried in turn, the last one throws
+        } else if let value = try? single.decode(Bool.self) {  // likewise
             self = .boolean(value)
-        } else if let value = try? single.decode(Int64.self) {
+        } else if let value = try? single.decode(Int64.self) {  // likewise
             self = .integer(value)
-        } else if let value = try? single.decode(Double.self) {
-            self = .number(value)
         } else {
-            self = .string(try single.decode(String.self))
+            self = .number(try single.decode(Double.self))
         }
     }
 
