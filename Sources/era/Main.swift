@@ -14,7 +14,8 @@ import Glibc
     /// Runs one command line from beginning to end.
     static func run(_ arguments: [String], _ environment: Environment) async -> ProgramExit {
         do {
-            let complete = try SettingsLayers(environment).complete(arguments, of: Era.self)
+            let settings = try ConfigurationFile.layered(environment, arguments)
+            let complete = try SettingsLayers(settings).complete(arguments, of: Era.self)
             var command = try await Era.asyncParseAsRoot(complete)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

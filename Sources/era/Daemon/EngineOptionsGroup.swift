@@ -4,6 +4,15 @@ import ERACore
 /// The options that say what an engine works on; the daemon and `era reconcile` have them alike.
 struct EngineOptionsGroup: ParsableArguments {
     @Option(
+        help: ArgumentHelp(
+            "These options by their names in camelCase, as YAML (ERA_CONFIG).",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var config: String = Defaults.current.configFile
+
+    @Option(
         help: ArgumentHelp("The directory of manifests (ERA_MANIFESTS).", valueName: "directory"),
         completion: .directory
     )
