@@ -156,7 +156,7 @@ let package = Package(
             ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", logging]
         ),
         tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
-        tests("IntegrationTests", ["ERACore", "CLinux"]),
+        tests("IntegrationTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAClient"]),
         tests("TidyTests", ["ERACore", "ERAManifest"]),
     ]
 )
