@@ -29,6 +29,7 @@ extension Engine {
         entries[key] = entry
         for notice in notices(from: before, to: after, event) { outbox.add(.notice(notice)) }
         outboxReady.raise()
+        if before.artifactsToKeep != after.artifactsToKeep { pinsChanged.raise() }
         changed(from: before, to: after)
         return true
     }
@@ -44,6 +45,7 @@ extension Engine {
             entries[key] = entry
             for notice in notices(from: nil, to: record, event) { outbox.add(.notice(notice)) }
             outboxReady.raise()
+            pinsChanged.raise()
             indexDependencies(of: record)
         } catch {
             seams.logger.error("impossible declaration dropped", metadata: ["error": "\(error)"])
@@ -61,7 +63,7 @@ extension Engine {
         if before.phase != after.phase, after.phase == .deleted {
             for dependency in after.dependencies { wake(dependency) }
             // A source may have declared it again meanwhile.
-            for id in sourceStates.keys { sourceChanged(id) }
+            for id in sourceStates.keys.sorted() { sourceChanged(id) }
         }
     }
 
@@ -95,29 +97,52 @@ extension Engine {
             await drainOutbox()
             if degraded != nil { outboxReady.raise() }
         }
-        outbox.releaseWaiters()
+        outbox.close()
     }
 
     func drainOutbox() async {
-        while let item = outbox.items.first, degraded == nil {
-            switch item {
-            case .notice(let notice):
-                await seams.store.note(notice)
-            case .entry(let entry):
-                do {
-                    let version = try await seams.store.append(entry, .deferred)
-                    outbox.resourceVersion = version
-                    entries[entry.record.key]?.resourceVersion = version
-                    seams.failpoint("appended.\(entry.record.phase)")
-                } catch is CancellationError {
-                    return
-                } catch {
-                    degrade(error)
-                    return
-                }
-                publish(entry.record.key, isNew: isFounding(entry.event))
+        while let item = outbox.first, degraded == nil {
+            do {
+                try await handOver(item)
+            } catch is CancellationError {
+                return
+            } catch {
+                degrade(error)
+                return
             }
             outbox.removeFirst()
+        }
+    }
+
+    private func handOver(_ item: Outbox.Item) async throws {
+        switch item {
+        case .notice(let notice):
+            await seams.store.note(notice)
+            await show(notice)
+        case .entry(let entry):
+            let version = try await seams.store.append(entry, .deferred)
+            outbox.resourceVersion = version
+            if entries[entry.record.key]?.record.uid == entry.record.uid {
+                entries[entry.record.key]?.resourceVersion = version
+            }
+            seams.failpoint("appended.\(entry.record.phase)")
+            publish(entry.record.key, isNew: isFounding(entry.event))
+        case .forget(let key, let uid):
+            outbox.resourceVersion = max(outbox.resourceVersion, try await seams.store.forget(key, uid: uid))
+        }
+    }
+
+    /// Tells those who watch events; how often one was counted, only the store knows.
+    private func show(_ notice: EventNotice) async {
+        guard !eventWatchers.isEmpty else { return }
+        do {
+            let stored = try await seams.store.events(notice.key).last {
+                $0.notice.reason == notice.reason && $0.notice.message == notice.message
+                    && $0.notice.uid == notice.uid
+            }
+            if let stored { eventWatchers.send(stored) }
+        } catch {
+            seams.logger.debug("event not shown", metadata: ["error": "\(error)"])
         }
     }
 
@@ -154,6 +179,16 @@ extension Engine {
 }
 
 extension DeploymentRecord {
+    /// What must stay in the content store: what its revisions are made of, or will be.
+    var artifactsToKeep: Set<Digest> {
+        guard phase != .deleted else { return [] }
+        var digests = Set(artifacts.values.map(\.digest))
+        for revision in onDisk {
+            if let digest = revisions[revision]?.spec.artifact?.digest { digests.insert(digest) }
+        }
+        return digests
+    }
+
     var isBeingDeleted: Bool { phase == .stopping || phase == .uninstalling }
 
     /// The deployments that must be Available before this one starts.

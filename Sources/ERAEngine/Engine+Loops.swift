@@ -11,8 +11,7 @@ extension Engine {
                 while let key = queue.take(limit: options.parallelLimit) {
                     group.addTask { await self.pass(key) }
                 }
-                while probesUnderway < options.probeLimit, !pendingProbes.isEmpty {
-                    let job = pendingProbes.removeFirst()
+                while probesUnderway < options.probeLimit, let job = pendingProbes.popFirst() {
                     probesUnderway += 1
                     group.addTask { await self.perform(job) }
                 }
@@ -23,8 +22,9 @@ extension Engine {
     /// Wakes deployments when their time has come.
     func keepTime() async {
         while !Task.isCancelled {
+            noticeSuspension()
             let now = seams.clock.now().uptime
-            for key in timers.due(at: now) { wake(key) }
+            for key in timers.due(at: now) { timeHasCome(key, now) }
             let target = timers.earliest
             let (stream, ring) = AsyncStream<Never>.makeStream()
             alarm = (target, ring)
@@ -36,23 +36,45 @@ extension Engine {
                 for await _ in stream {}
             }
             alarm = nil
-            if let target, seams.clock.now().uptime - target > suspensionThreshold { wasSuspended() }
         }
+    }
+
+    /// A pass where one is due; where only a probe is, the probe alone.
+    private func timeHasCome(_ key: DeploymentKey, _ now: Uptime) {
+        guard let entry = entries[key] else { return }
+        if let lookAt = entry.lookAt, lookAt <= now {
+            wake(key)
+        } else {
+            startProbes(key)
+            setTimer(key)
+        }
+    }
+
+    /// Whether a timer is long overdue: this process or the machine stood still.
+    func noticeSuspension() {
+        let awaited = [timers.earliest, resyncAt].compactMap { $0 }.min()
+        if let awaited, seams.clock.now().uptime - awaited > suspensionThreshold { wasSuspended() }
     }
 
     /// Nobody watched deadlines meanwhile: they start again.
     private func wasSuspended() {
         seams.logger.warning("resumed after a suspension; deadlines start again")
+        // What was awaited is handled, and not noticed again.
+        resyncAt = nil
+        _ = timers.due(at: seams.clock.now().uptime)
         for key in entries.keys.sorted() { note(.resumed(rebooted: false), for: key) }
         wakeAll()
     }
 
     func resyncPeriodically() async {
         while !Task.isCancelled {
+            let next = seams.clock.now().uptime + options.interval
+            resyncAt = next
             // A cancelled sleep ends the loop by its condition.
-            try? await seams.clock.sleep(until: seams.clock.now().uptime + options.interval)
+            try? await seams.clock.sleep(until: next)
             guard !Task.isCancelled else { return }
-            for id in sourceStates.keys { sourceChanged(id) }
+            noticeSuspension()
+            for id in sourceStates.keys.sorted() { sourceChanged(id) }
             wakeAll()
         }
     }
@@ -63,8 +85,10 @@ extension Engine {
             // As above.
             try? await seams.clock.sleep(until: seams.clock.now().uptime + options.collectionInterval)
             guard !Task.isCancelled else { return }
-            await forgetTombstones()
+            forgetTombstones()
             do {
+                // What is pinned says what may be collected.
+                try await pin()
                 let freed = try await seams.fetcher.collect()
                 seams.logger.debug("artifacts collected", metadata: ["bytes": "\(freed.bytes)"])
             } catch {
@@ -73,24 +97,40 @@ extension Engine {
         }
     }
 
-    private func forgetTombstones() async {
+    private func forgetTombstones() {
         let now = seams.clock.now()
         for (key, entry) in entries.sorted(by: { $0.key < $1.key }) {
             guard case .deleted(let tombstone) = entry.record.state,
                 now.uptime - tombstone.at.uptime > options.tombstoneRetention
                     || now.uptime < tombstone.at.uptime
             else { continue }
+            entries[key] = nil
+            timers.set(key, nil)
+            for dependency in entry.record.dependencies { dependents[dependency]?.remove(key) }
+            outbox.add(.forget(key, uid: entry.record.uid))
+            outboxReady.raise()
+        }
+    }
+
+    // MARK: Artifacts
+
+    /// Tells the content store what to keep, after each change of it.
+    func keepPinned() async {
+        for await _ in pinsChanged.stream {
             do {
-                _ = try await seams.store.forget(key, uid: entry.record.uid)
-                // It may have been declared again meanwhile.
-                if entries[key]?.record.uid == entry.record.uid, entries[key]?.record.phase == .deleted {
-                    entries[key] = nil
-                }
+                try await pin()
             } catch {
-                degrade(error)
-                return
+                seams.logger.warning("artifacts not pinned", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    private func pin() async throws {
+        var digests: Set<Digest> = []
+        for entry in entries.values { digests.formUnion(entry.record.artifactsToKeep) }
+        guard digests != pinned else { return }
+        try await seams.fetcher.pin(digests)
+        pinned = digests
     }
 }
 

@@ -1,6 +1,7 @@
 import ERAContracts
 import ERACore
 import Logging
+import Synchronization
 
 /// One pass over one deployment: observe, decide, do, until there is nothing to do now.
 extension Engine {
@@ -9,7 +10,9 @@ extension Engine {
             queue.finish(key)
             work.raise()
         }
+        noticeSuspension()
         await observe(key)
+        looked(at: key)
         for _ in 0..<passHopLimit {
             guard !Task.isCancelled, let entry = entries[key] else { return }
             if let degraded {
@@ -87,19 +90,20 @@ extension Engine {
         guard var entry = entries[key] else { return }
         let isNews = entry.wait?.reason != wait?.reason
         entry.wait = wait
-        entries[key] = entry
-        var times = entry.watched.values.compactMap(\.monitor.nextAt)
-        if let until = wait?.until { times.append(until) }
+        entry.lookAt = wait?.until
         if !entry.observation.unobservable.isEmpty {
-            times.append(seams.clock.now().uptime + options.observationPause)
+            let again = seams.clock.now().uptime + options.observationPause
+            entry.lookAt = entry.lookAt.map { min($0, again) } ?? again
         }
-        setTimer(key, times.min())
+        entries[key] = entry
+        setTimer(key)
         if isNews { publish(key) }
     }
 
     /// Something impossible was decided or came back; not at once again.
     private func postpone(_ key: DeploymentKey) {
-        setTimer(key, seams.clock.now().uptime + options.observationPause)
+        entries[key]?.lookAt = seams.clock.now().uptime + options.observationPause
+        setTimer(key)
     }
 
     // MARK: Steps
@@ -129,6 +133,7 @@ extension Engine {
         entries[key]?.step = nil
         entries[key]?.progress = nil
         entries[key]?.interruption = nil
+        noticeSuspension()
         guard let outcome, let now = entries[key], now.record.epoch == epoch, !Task.isCancelled else {
             return true
         }
@@ -163,8 +168,13 @@ extension Engine {
         let revision = order.step.revision ?? order.record.target
         let grace = order.record.policy(for: revision).stop.grace
         let limit = options.timeLimits.limit(of: order.step, grace: grace)
-        let deadline = seams.clock.now().uptime + limit
-        return await withTaskGroup(of: RaceEnd.self) { [executor, clock = seams.clock] group in
+        let sign = SignOfLife(at: seams.clock.now().uptime)
+        var order = order
+        order.progress = { [clock = seams.clock, report = order.progress] progress in
+            sign.give(at: clock.now().uptime)
+            report(progress)
+        }
+        return await withTaskGroup(of: RaceEnd.self) { [executor, order, clock = seams.clock] group in
             group.addTask {
                 do {
                     return .done(.success(try await executor.perform(order)))
@@ -179,8 +189,7 @@ extension Engine {
                 return .interrupted
             }
             group.addTask {
-                // Cancelled, the sleep has lost the race, and what it returns counts for nothing.
-                try? await clock.sleep(until: deadline)
+                await clock.sleep(untilSilentFor: limit, sign)
                 return .timedOut
             }
             let first = await group.next()
@@ -203,6 +212,34 @@ private enum RaceEnd: Equatable {
     case done(Result<StepResult, Failure>)
     case timedOut
     case interrupted
+}
+
+/// When a step last gave a sign of life; a class, since the step and its time limit share it.
+private final class SignOfLife: Sendable {
+    private let last: Mutex<Uptime>
+
+    init(at now: Uptime) { last = Mutex(now) }
+
+    var at: Uptime { last.withLock { $0 } }
+    func give(at now: Uptime) { last.withLock { $0 = max($0, now) } }
+}
+
+extension EngineClock {
+    /// Returns once nothing was heard for so long; what was suspended with ERA gets its whole time again.
+    /// Returns early when the task is cancelled.
+    fileprivate func sleep(untilSilentFor limit: Duration, _ sign: SignOfLife) async {
+        while !Task.isCancelled {
+            let deadline = sign.at + limit
+            // Cancelled, the sleep has lost its race, and what it returns counts for nothing.
+            try? await sleep(until: deadline)
+            let late = now().uptime - deadline
+            if late > suspensionThreshold {
+                sign.give(at: now().uptime)
+            } else if sign.at + limit <= now().uptime {
+                return
+            }
+        }
+    }
 }
 
 extension Step {

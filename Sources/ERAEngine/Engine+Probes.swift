@@ -41,6 +41,7 @@ extension Engine {
             probesUnderway -= 1
             if !pendingProbes.isEmpty { work.raise() }
         }
+        let begunAt = seams.clock.now().uptime
         let outcome: ProbeOutcome
         do {
             outcome = await seams.prober.probe(try await request(for: job))
@@ -50,15 +51,20 @@ extension Engine {
         guard var watched = entries[job.key]?.watched[job.revision], watched.startedAt == job.startedAt else {
             return
         }
+        let now = seams.clock.now().uptime
+        if case .failure = outcome,
+            now - begunAt > .seconds(job.spec.timeoutSeconds) + suspensionThreshold
+        {
+            // ERA stood still meanwhile, which says nothing of the workload: look afresh.
+            entries[job.key]?.watched[job.revision] = nil
+            return wake(job.key)
+        }
         let before = watched.monitor.verdict
         let problem: String? = if case .failure(let problem) = outcome { problem } else { nil }
-        watched.monitor.note(job.kind, problem, at: seams.clock.now().uptime)
+        watched.monitor.note(job.kind, problem, at: now)
         entries[job.key]?.watched[job.revision] = watched
-        if watched.monitor.verdict != before {
-            wake(job.key)
-        } else if let next = watched.monitor.nextAt {
-            setTimer(job.key, [timers.time(of: job.key), next].compactMap { $0 }.min())
-        }
+        if watched.monitor.verdict != before { wake(job.key) }
+        setTimer(job.key)
     }
 
     private func request(for job: ProbeJob) async throws -> ProbeRequest {

@@ -6,29 +6,35 @@ import Logging
 /// From files to declarations.
 extension Engine {
     /// A source may have changed; it is read soon.
-    func sourceChanged(_ id: SourceID) {
-        sourceStates[id]?.isDue = true
-        sourcesReady.raise()
-    }
+    func sourceChanged(_ id: SourceID) { sourceStates[id]?.due.raise() }
 
-    /// Reads the sources that are due, one after the other.
-    func keepSourcesRead() async {
-        sourcesReady.raise()
-        for await _ in sourcesReady.stream {
-            for id in sourceStates.keys.sorted() where sourceStates[id]?.isDue == true {
-                sourceStates[id]?.isDue = false
-                await read(id)
-            }
-            if !hasStarted {
+    /// Reads a source at first and whenever it is due; beside the others, since one may be slow.
+    func keepRead(_ id: SourceID) async {
+        guard let due = sourceStates[id]?.due else { return }
+        due.raise()
+        for await _ in due.stream {
+            // Who comes after the read has begun waits for the next.
+            let waiters = sourceStates[id]?.takeWaiters() ?? []
+            await read(id)
+            if !hasStarted, sourceStates.values.allSatisfy(\.wasRead) {
                 hasStarted = true
                 seams.logger.notice("all sources were read")
             }
-            let waiters = resyncWaiters
-            resyncWaiters = []
-            for waiter in waiters { waiter.resume() }
+            for waiter in waiters { waiter.finish() }
         }
-        for waiter in resyncWaiters { waiter.resume() }
-        resyncWaiters = []
+        for waiter in sourceStates[id]?.takeWaiters() ?? [] { waiter.finish() }
+    }
+
+    /// Ends when the source has been read once from now on.
+    func nextRead(of id: SourceID) -> AsyncStream<Never> {
+        let (stream, done) = AsyncStream<Never>.makeStream()
+        if hasEnded {
+            done.finish()
+        } else {
+            sourceStates[id]?.waiters.append(done)
+            sourceChanged(id)
+        }
+        return stream
     }
 
     private func read(_ id: SourceID) async {
@@ -60,7 +66,8 @@ extension Engine {
         before: [String: SourceState.File],
         of id: SourceID
     ) {
-        for (path, file) in files.sorted(by: { $0.key < $1.key }) where file.problems != before[path]?.problems {
+        for (path, file) in files.sorted(by: { $0.key < $1.key })
+        where file.problems != before[path]?.problems {
             for problem in file.problems {
                 seams.logger.error(
                     "manifest not applied; what it declared before stays",
@@ -89,6 +96,8 @@ extension Engine {
                 unusable: Set(state.files.filter(\.value.isUnusable).keys),
                 known: known,
                 claimed: claims(except: id),
+                wantedElsewhere: wanted(except: id),
+                hasUnknownFile: state.files.values.contains(where: \.isUnknown),
                 confirmed: state.confirmed
             )
         )
@@ -100,6 +109,10 @@ extension Engine {
             wake(key)
         }
         report(plan, of: id)
+        // Another source may have what this one has given up.
+        if !plan.released.isEmpty {
+            for other in sourceStates.keys.sorted() where other != id { sourceChanged(other) }
+        }
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
         sourceStates[id]?.confirmed.subtract(plan.delete)
@@ -144,6 +157,15 @@ extension Engine {
             }
         }
         return claims
+    }
+
+    /// What other sources declare, whoever owns it.
+    private func wanted(except id: SourceID) -> Set<DeploymentKey> {
+        var keys: Set<DeploymentKey> = []
+        for (other, state) in sourceStates where other != id {
+            for file in state.files.values { keys.formUnion(file.deployments.map(\.key)) }
+        }
+        return keys
     }
 
     /// Declares a deployment, if that changes anything.

@@ -22,8 +22,10 @@ public actor Engine: Service {
     var dependents: [DeploymentKey: Set<DeploymentKey>] = [:]
     var queue = WorkQueue<DeploymentKey>()
     var timers = TimerQueue<DeploymentKey>()
-    var pendingProbes: [ProbeJob] = []
+    var pendingProbes = Fifo<ProbeJob>()
     var probesUnderway = 0
+    /// When the next full look is due.
+    var resyncAt: Uptime?
     /// Where the timer loop waits now, and how to make it look again.
     var alarm: (at: Uptime?, ring: AsyncStream<Never>.Continuation)?
 
@@ -40,12 +42,15 @@ public actor Engine: Service {
     var sourceStates: [SourceID: SourceState] = [:]
     var watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
     var eventWatchers = Watchers<StoredEvent>(limit: watchBacklogLimit)
-    /// Who waits for a full look at everything.
-    var resyncWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Who waits until each of these was looked at; finished when that is done.
+    var lookWaiters: [(keys: Set<DeploymentKey>, done: AsyncStream<Never>.Continuation)] = []
+    /// What the content store was last told to keep; nil before the first time.
+    var pinned: Set<Digest>?
+    var hasEnded = false
 
     let work = Signal()
     let outboxReady = Signal()
-    let sourcesReady = Signal()
+    let pinsChanged = Signal()
     let progressed = ProgressReports()
 
     public init(seams: EngineSeams, options: EngineOptions = EngineOptions()) {
@@ -66,7 +71,8 @@ public actor Engine: Service {
             group.addTask { await self.dispatch() }
             group.addTask { await self.keepTime() }
             group.addTask { await self.writeOut() }
-            group.addTask { await self.keepSourcesRead() }
+            group.addTask { await self.keepPinned() }
+            for source in seams.sources { group.addTask { await self.keepRead(source.id) } }
             group.addTask { await self.resyncPeriodically() }
             group.addTask { await self.collectPeriodically() }
             group.addTask { await self.showProgress() }
@@ -88,7 +94,12 @@ public actor Engine: Service {
         quarantinedCopy = state.quarantinedCopy
         let isRebooted = state.bootID.map { $0 != seams.bootID } ?? false
         for stored in state.records {
-            entries[stored.record.key] = Entry(record: stored.record, resourceVersion: stored.resourceVersion)
+            var entry = Entry(record: stored.record, resourceVersion: stored.resourceVersion)
+            if stored.record.isBeingDeleted {
+                // The time itself is not kept; it is when there was something to do again.
+                entry.deletionRequestedAt = stored.record.condition(.reconciling)?.lastTransitionAt
+            }
+            entries[stored.record.key] = entry
             indexDependencies(of: stored.record)
         }
         outbox.resourceVersion = state.resourceVersion
@@ -103,6 +114,8 @@ public actor Engine: Service {
             try await seams.store.flush()
             try await seams.store.setBootID(seams.bootID)
         }
+        pinsChanged.raise()
+        hasStarted = seams.sources.isEmpty
         seams.logger.info(
             "records loaded",
             metadata: ["count": "\(entries.count)", "rebooted": "\(isRebooted)"]
@@ -130,6 +143,9 @@ public actor Engine: Service {
     }
 
     private func shutDown() async {
+        hasEnded = true
+        for waiter in lookWaiters { waiter.done.finish() }
+        lookWaiters = []
         watchers.finish()
         eventWatchers.finish()
         // The store is closed by whoever opened it; it says itself what could not be written.
@@ -150,8 +166,9 @@ public actor Engine: Service {
 
     func wakeAll() { for key in entries.keys.sorted() { wake(key) } }
 
-    /// Sets when to look at a deployment again whatever happens.
-    func setTimer(_ key: DeploymentKey, _ time: Uptime?) {
+    /// Sets the timer of a deployment to what is next for it.
+    func setTimer(_ key: DeploymentKey) {
+        let time = entries[key]?.nextAt
         timers.set(key, time)
         guard let time else { return }
         if let alarm, alarm.at.map({ time < $0 }) ?? true { alarm.ring.finish() }

@@ -27,8 +27,8 @@ public struct EngineOptions: Sendable {
 /// How long each step may take before it counts as failed with a time-out.
 public struct StepTimeLimits: Sendable {
     public var validate = Duration.seconds(30)
-    /// The fetcher has deadlines of its own; the progress deadline ends what they do not.
-    public var fetch = Duration.seconds(24 * 3600)
+    /// Without any progress; how long a download may take as a whole, the fetcher limits itself.
+    public var fetch = Duration.seconds(600)
     public var prepare = Duration.seconds(60)
     public var install = Duration.seconds(600)
     public var start = Duration.seconds(30)

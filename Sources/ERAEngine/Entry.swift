@@ -18,6 +18,8 @@ struct Entry {
     var step: Step?
     var wait: Wait?
     var progress: FetchProgress?
+    /// When the next pass is due; nil when only an event brings one.
+    var lookAt: Uptime?
     var observation = Observation()
     var watched: [RevisionNumber: Watched] = [:]
     /// Finished to interrupt the step in progress.
@@ -69,6 +71,9 @@ struct Entry {
         }
         for revision in watched.keys where instances[revision] == nil { watched[revision] = nil }
     }
+
+    /// When to do something about it: the next pass, or the next probe.
+    var nextAt: Uptime? { (watched.values.compactMap(\.monitor.nextAt) + [lookAt].compactMap { $0 }).min() }
 
     /// What a decision needs of the health of the instances.
     var verdicts: [RevisionNumber: HealthVerdict] { watched.mapValues(\.monitor.verdict) }

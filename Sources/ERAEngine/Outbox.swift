@@ -6,15 +6,22 @@ struct Outbox {
     enum Item {
         case entry(JournalEntry)
         case notice(EventNotice)
+        /// A tombstone was collected. In order with the entries: the name may be declared again at once.
+        case forget(DeploymentKey, uid: String)
     }
 
-    private(set) var items: [Item] = []
+    private var items = Fifo<Item>()
     /// How many items were ever put in, and how many the store has taken.
     private(set) var added = 0
     private(set) var taken = 0
     /// Of the last entry that the store took.
     var resourceVersion = ResourceVersion(0)
     private var waiters: [(goal: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    /// Nobody takes anything out any more.
+    private var isClosed = false
+
+    /// The item that the store gets next.
+    var first: Item? { items.first }
 
     mutating func add(_ item: Item) {
         items.append(item)
@@ -22,8 +29,9 @@ struct Outbox {
     }
 
     mutating func removeFirst() {
-        items.removeFirst()
+        guard items.popFirst() != nil else { return }
         taken += 1
+        guard waiters.contains(where: { $0.goal <= taken }) else { return }
         let ready = waiters.filter { $0.goal <= taken }
         waiters.removeAll { $0.goal <= taken }
         for waiter in ready { waiter.continuation.resume() }
@@ -31,12 +39,18 @@ struct Outbox {
 
     /// Resumed once the store has taken `goal` items, or cannot go on.
     mutating func wait(for goal: Int, _ continuation: CheckedContinuation<Void, Never>) {
-        if goal <= taken { continuation.resume() } else { waiters.append((goal, continuation)) }
+        if goal <= taken || isClosed { continuation.resume() } else { waiters.append((goal, continuation)) }
     }
 
     mutating func releaseWaiters() {
         let released = waiters
         waiters = []
         for waiter in released { waiter.continuation.resume() }
+    }
+
+    /// The engine ends: whoever waits, or comes to wait, goes on.
+    mutating func close() {
+        isClosed = true
+        releaseWaiters()
     }
 }

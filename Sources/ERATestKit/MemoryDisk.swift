@@ -25,17 +25,21 @@ public final class MemoryDisk: Sendable {
 
     enum Change: Sendable {
         case entry(JournalEntry, ResourceVersion)
-        case forget(DeploymentKey)
+        case forget(DeploymentKey, uid: String)
     }
 
     let state = Mutex(State())
+    /// Done to what is flushed before it is written: nothing, on an honest disk.
+    private let tamper: (@Sendable (inout [Change]) -> Void)?
 
-    public init() {}
+    public init() { tamper = nil }
+
+    init(tamper: (@Sendable (inout [Change]) -> Void)?) { self.tamper = tamper }
 
     /// The process ended: what was not flushed is lost, but for the first `kept` changes.
     public func crash(keeping kept: Int) {
         state.withLock { state in
-            Self.write(Array(state.pending.prefix(kept)), &state.durable)
+            write(Array(state.pending.prefix(kept)), &state.durable)
             state.pending = []
             state.isFull = false
         }
@@ -48,7 +52,7 @@ public final class MemoryDisk: Sendable {
     public func flushDeferred() {
         state.withLock { state in
             guard !state.isFull else { return }
-            Self.write(state.pending, &state.durable)
+            write(state.pending, &state.durable)
             state.pending = []
         }
     }
@@ -60,16 +64,23 @@ public final class MemoryDisk: Sendable {
         state.withLock { $0.durable.records.mapValues(\.record) }
     }
 
+    /// The same at once, without a copy.
+    var contents: Contents { state.withLock { $0.durable } }
+
     public var journals: [DeploymentKey: [JournalEvent]] { state.withLock { $0.durable.journals } }
 
-    static func write(_ changes: [Change], _ contents: inout Contents) {
+    func write(_ changes: [Change], _ contents: inout Contents) {
+        var changes = changes
+        tamper?(&changes)
         for change in changes {
             switch change {
             case .entry(let entry, let version):
                 let key = entry.record.key
                 contents.journals[key, default: []].append(entry.event)
                 contents.records[key] = StoredRecord(record: entry.record, resourceVersion: version)
-            case .forget(let key):
+            case .forget(let key, let uid):
+                // Another deployment of the same name is not meant.
+                guard contents.records[key]?.record.uid == uid else { continue }
                 contents.journals[key] = nil
                 contents.records[key] = nil
             }
@@ -110,7 +121,7 @@ public struct MemoryStore: RecordStore {
         try disk.state.withLock { state in
             state.operations += 1
             guard !state.isFull else { throw StoreFault.unwritable("no space left on the simulated disk") }
-            MemoryDisk.write(state.pending, &state.durable)
+            disk.write(state.pending, &state.durable)
             state.pending = []
         }
     }
@@ -122,9 +133,10 @@ public struct MemoryStore: RecordStore {
     }
 
     public func forget(_ key: DeploymentKey, uid: String) async throws -> ResourceVersion {
-        disk.state.withLock { state in
+        try disk.state.withLock { state in
+            guard !state.isFull else { throw StoreFault.unwritable("no space left on the simulated disk") }
             state.version += 1
-            state.pending.append(.forget(key))
+            state.pending.append(.forget(key, uid: uid))
             return ResourceVersion(state.version)
         }
     }

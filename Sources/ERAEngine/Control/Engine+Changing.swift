@@ -9,6 +9,8 @@ extension Engine {
         dryRun: Bool
     ) async throws -> AppliedDeployment {
         let key = deployment.key
+        // What is decided and not yet stored has no resource version yet.
+        if expecting != nil { try await persist() }
         let known = entries[key].flatMap { $0.isShown ? $0 : nil }
         if let expecting {
             guard let known else { throw ControlFault.notFound(key) }
@@ -16,15 +18,15 @@ extension Engine {
         }
         try refuseForeign(known, key)
         try refuseUnfit(deployment)
-        guard !dryRun else { return preview(deployment, known) }
-        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
-        let change = declare(deployment, Origin(source: SourceID.api.rawValue, path: nil))
-        if case .afterDeletion = change {
+        if known?.record.isBeingDeleted == true {
             throw ControlFault.refused(
                 key,
                 "it is being deleted; wait until that is done: era wait \(key.name) --for deleted"
             )
         }
+        guard !dryRun else { return preview(deployment, known) }
+        if let degraded { throw ControlFault.degraded(degraded) }
+        let change = declare(deployment, Origin(source: SourceID.api.rawValue, path: nil))
         try await persist()
         guard let entry = entries[key] else { throw ControlFault.notFound(key) }
         let effect: AppliedDeployment.Effect =
@@ -74,7 +76,7 @@ extension Engine {
         var edges = known.mapValues(\.dependencies)
         edges[deployment.key] = deployment.dependencies
         guard let circle = cycle(from: deployment.key, edges) else { return }
-        let text = circle.map(\.description).joined(separator: " → ")
+        let text = circleText(circle)
         throw ControlFault.invalid(
             deployment.key,
             [SpecProblem(field: "spec.dependsOn", message: "goes in a circle: \(text)")]
@@ -85,7 +87,7 @@ extension Engine {
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
         guard !entry.record.isBeingDeleted, !dryRun else { return entry.view }
         try refuseForeign(entry, key)
-        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        if let degraded { throw ControlFault.degraded(degraded) }
         note(.deletionRequested, for: key)
         wake(key)
         try await persist()
@@ -94,7 +96,7 @@ extension Engine {
 
     public func request(_ intent: Intent, for key: DeploymentKey) async throws -> DeploymentView {
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
-        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        if let degraded { throw ControlFault.degraded(degraded) }
         let request = try operatorRequest(for: intent, entry.record)
         guard note(.requested(request), for: key) else {
             throw ControlFault.refused(key, "cannot be done in phase \(entry.record.phase)")
@@ -147,13 +149,12 @@ extension Engine {
     }
 
     public func confirmPrune() async throws -> [DeploymentKey] {
-        guard degraded == nil else { throw ControlFault.degraded(degraded ?? "") }
+        if let degraded { throw ControlFault.degraded(degraded) }
         var keys: [DeploymentKey] = []
         for id in sourceStates.keys.sorted() {
             guard let held = sourceStates[id]?.held, !held.isEmpty else { continue }
             sourceStates[id]?.confirmed.formUnion(held)
             keys += held
-            sourceChanged(id)
         }
         guard !keys.isEmpty else { return [] }
         await resync()

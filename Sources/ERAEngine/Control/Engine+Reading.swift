@@ -81,11 +81,25 @@ extension Engine: ControlPlane {
     }
 
     public func resync() async {
-        for id in sourceStates.keys { sourceStates[id]?.isDue = true }
+        let reads = sourceStates.keys.sorted().map { nextRead(of: $0) }
+        for read in reads { for await _ in read {} }
+        for await _ in nextLook() {}
+    }
+
+    /// Ends when each deployment that nobody works on now was looked at once more.
+    private func nextLook() -> AsyncStream<Never> {
+        let (stream, done) = AsyncStream<Never>.makeStream()
         wakeAll()
-        await withCheckedContinuation { waiter in
-            resyncWaiters.append(waiter)
-            sourcesReady.raise()
+        let keys = Set(entries.keys).subtracting(queue.underway)
+        if keys.isEmpty || hasEnded { done.finish() } else { lookWaiters.append((keys, done)) }
+        return stream
+    }
+
+    /// A pass has seen the deployment as it is now.
+    func looked(at key: DeploymentKey) {
+        for index in lookWaiters.indices.reversed() {
+            lookWaiters[index].keys.remove(key)
+            if lookWaiters[index].keys.isEmpty { lookWaiters.remove(at: index).done.finish() }
         }
     }
 }

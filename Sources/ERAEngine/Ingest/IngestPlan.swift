@@ -22,6 +22,10 @@ struct IngestPlan: Equatable {
         var known: [DeploymentKey: Known]
         /// Deployments of other sources' latest snapshots.
         var claimed: [DeploymentKey: Origin]
+        /// Keys that other sources declare, whoever owns them.
+        var wantedElsewhere: Set<DeploymentKey> = []
+        /// A file is new, and what it declares is not known yet: it may be what seems to be gone.
+        var hasUnknownFile = false
         /// Deletions that a person has confirmed.
         var confirmed: Set<DeploymentKey>
     }
@@ -41,6 +45,8 @@ struct IngestPlan: Equatable {
     var delete: [DeploymentKey] = []
     /// Deletions that wait for a person.
     var held: [DeploymentKey] = []
+    /// The source has given them up, and another declares them: that one may have them as they run.
+    var released: [DeploymentKey] = []
     var problems: [Problem] = []
 
     init(_ input: Input) {
@@ -92,19 +98,19 @@ struct IngestPlan: Equatable {
     private mutating func refuseCycles(_ candidates: inout [DeploymentKey: Wanted], _ input: Input) {
         var edges = input.known.mapValues(\.dependencies)
         for (key, wanted) in candidates { edges[key] = wanted.deployment.dependencies }
-        for key in candidates.keys.sorted() {
-            guard let cycle = cycle(from: key, edges), let wanted = candidates[key] else { continue }
-            let text = cycle.map(\.description).joined(separator: " → ")
+        let onCycles = keysOnCycles(edges)
+        for key in candidates.keys.sorted() where onCycles.contains(key) {
+            guard let wanted = candidates[key], let cycle = cycle(from: key, edges, within: onCycles) else {
+                continue
+            }
             problems.append(
-                Problem(path: wanted.path, message: "spec.dependsOn of \(key) goes in a circle: \(text)")
+                Problem(
+                    path: wanted.path,
+                    message: "spec.dependsOn of \(key) goes in a circle: \(circleText(cycle))"
+                )
             )
         }
-        for problem in problems {
-            // Removed after all are found, so that each file on the circle is told.
-            candidates = candidates.filter { key, wanted in
-                wanted.path != problem.path || cycle(from: key, edges) == nil
-            }
-        }
+        candidates = candidates.filter { !onCycles.contains($0.key) }
     }
 
     /// Deletes what the source declared and declares no more, unless that looks like an accident.
@@ -112,10 +118,13 @@ struct IngestPlan: Equatable {
         let owned = input.known.filter {
             $0.value.origin.source == input.source.rawValue && !$0.value.isBeingRemoved
         }
-        let missing = owned.filter { key, known in
+        let gone = owned.filter { key, known in
             !present.contains(key) && !(known.origin.path.map(input.unusable.contains) ?? false)
                 && input.claimed[key] == nil
         }.keys.sorted()
+        released = gone.filter(input.wantedElsewhere.contains)
+        guard !input.hasUnknownFile else { return }
+        let missing = gone.filter { !input.wantedElsewhere.contains($0) }
         let unconfirmed = missing.filter { !input.confirmed.contains($0) }
         if pruneNeedsConfirmation(unconfirmed.count, of: owned.count) {
             held = unconfirmed
@@ -129,26 +138,6 @@ struct IngestPlan: Equatable {
 /// Whether so many deletions at once look like an accident: all, or more than one and more than 30 %.
 func pruneNeedsConfirmation(_ missing: Int, of owned: Int) -> Bool {
     missing > 0 && (missing == owned || missing > 1 && missing * 10 > owned * 3)
-}
-
-/// The way from a key along its dependencies back to it; nil when there is none.
-func cycle(from start: DeploymentKey, _ edges: [DeploymentKey: [DeploymentKey]]) -> [DeploymentKey]? {
-    var visited: Set<DeploymentKey> = []
-    var path = [start]
-    // Depth first with an explicit stack: dependencies can be chained by the thousand.
-    var stack = [(edges[start] ?? []).makeIterator()]
-    while let top = stack.indices.last {
-        guard let next = stack[top].next() else {
-            stack.removeLast()
-            path.removeLast()
-            continue
-        }
-        if next == start { return path + [start] }
-        guard visited.insert(next).inserted else { continue }
-        path.append(next)
-        stack.append((edges[next] ?? []).makeIterator())
-    }
-    return nil
 }
 
 extension Deployment {

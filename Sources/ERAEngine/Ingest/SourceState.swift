@@ -13,6 +13,8 @@ struct SourceState: Sendable {
         var deployments: [Deployment]
         /// The latest version cannot be used: it has errors, is unreadable, or still is being written.
         var isUnusable: Bool
+        /// Nobody has seen what it declares: it is unreadable or still being written since it was first seen.
+        var isUnknown = false
         /// Names that the latest version mentions.
         var mentioned: [DeploymentKey]
     }
@@ -25,11 +27,19 @@ struct SourceState: Sendable {
     var planProblems: [IngestPlan.Problem] = []
     var held: [DeploymentKey] = []
     var confirmed: Set<DeploymentKey> = []
-    var isDue = true
+    /// Raised to have it read.
+    let due = Signal()
+    /// Finished when it has been read.
+    var waiters: [AsyncStream<Never>.Continuation] = []
     /// It has been read, or found unavailable, at least once.
     var wasRead = false
 
     init(_ source: any ManifestSource) { self.source = source }
+
+    mutating func takeWaiters() -> [AsyncStream<Never>.Continuation] {
+        defer { waiters = [] }
+        return waiters
+    }
 
     /// The files of a snapshot; what is unchanged or cannot be used now is taken from before.
     static func parse(_ snapshot: SourceSnapshot, before: [String: File]) -> [String: File] {
@@ -69,6 +79,7 @@ struct SourceState: Sendable {
             problems: problems,
             deployments: earlier?.deployments ?? [],
             isUnusable: true,
+            isUnknown: earlier?.isUnknown ?? true,
             mentioned: earlier?.mentioned ?? []
         )
     }

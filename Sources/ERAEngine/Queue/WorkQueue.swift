@@ -2,15 +2,13 @@
 ///
 /// A key that asks while its pass is under way gets another one after it, so no change goes unseen.
 struct WorkQueue<Key: Hashable & Sendable>: Sendable {
-    private var waiting: [Key] = []
-    private var head = 0
+    private var waiting = Fifo<Key>()
     private var queued: Set<Key> = []
-    private var underway: Set<Key> = []
+    private(set) var underway: Set<Key> = []
     private var again: Set<Key> = []
 
     /// The number of keys that wait or are under way.
     var count: Int { queued.count + underway.count }
-    var underwayCount: Int { underway.count }
 
     mutating func add(_ key: Key) {
         if underway.contains(key) {
@@ -22,13 +20,7 @@ struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     /// The next key to work on, unless `limit` are under way; each must be given back with ``finish(_:)``.
     mutating func take(limit: Int) -> Key? {
-        guard underway.count < limit, head < waiting.count else { return nil }
-        let key = waiting[head]
-        head += 1
-        if head > 64, head * 2 > waiting.count {
-            waiting.removeFirst(head)
-            head = 0
-        }
+        guard underway.count < limit, let key = waiting.popFirst() else { return nil }
         queued.remove(key)
         underway.insert(key)
         return key

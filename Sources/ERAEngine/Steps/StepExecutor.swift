@@ -13,7 +13,7 @@ struct StepExecutor: Sendable {
         let record: DeploymentRecord
         /// Revisions that may have processes now.
         let active: Set<RevisionNumber>
-        let progress: @Sendable (FetchProgress) -> Void
+        var progress: @Sendable (FetchProgress) -> Void
     }
 
     /// - Throws: ``Failure``, and whatever an adapter throws: the engine counts that as transient.

@@ -9,15 +9,22 @@ final class Faults: Sendable {
         /// Which process is alive; a call from an earlier one comes from the dead.
         var incarnation = 0
         var isCrashing = false
+        /// Points at which the process could end, so far.
+        var points = 0
     }
 
     let random: SeededRandom
     let clock: ManualClock
+    let chronicle: Chronicle
+    /// Ends the process at this point, counted from the beginning of the world; nil leaves it to chance.
+    private let crashPoint: Int?
     private let state = Mutex(State())
 
-    init(random: SeededRandom, clock: ManualClock) {
+    init(random: SeededRandom, clock: ManualClock, chronicle: Chronicle, crashPoint: Int?) {
         self.random = random
         self.clock = clock
+        self.chronicle = chronicle
+        self.crashPoint = crashPoint
     }
 
     var isOn: Bool { state.withLock { $0.isOn } }
@@ -26,6 +33,11 @@ final class Faults: Sendable {
     /// The process is to end before its next job.
     var isCrashing: Bool { state.withLock { $0.isCrashing } }
     func crash() { state.withLock { $0.isCrashing = true } }
+
+    /// Whether the crash that was asked for by its point has come.
+    var hasReachedCrashPoint: Bool {
+        state.withLock { state in crashPoint.map { state.points >= $0 } ?? false }
+    }
 
     /// Begins the next process.
     /// - Returns: Its number.
@@ -43,8 +55,21 @@ final class Faults: Sendable {
         guard isAlive else { throw CancellationError() }
     }
 
-    /// One call to the outside: it takes time, it may fail before or after it had its effect, and the process may
-    /// end at either point.
+    /// A point at which the process may end: before or after a write, before or after an effect.
+    func pass(_ incarnation: Int, _ point: @autoclosure () -> String) throws {
+        try ensureAlive(incarnation)
+        let isReached = state.withLock { state in
+            state.points += 1
+            return state.points == crashPoint
+        }
+        guard isReached || isOn && random.chance(0.01) else { return }
+        chronicle.log("ends \(point())")
+        crash()
+        throw CancellationError()
+    }
+
+    /// One call to the outside: it takes time, it may hang, it may fail before or after it had its effect, and the
+    /// process may end at either point.
     func perform<Value>(
         _ name: String,
         _ incarnation: Int,
@@ -52,26 +77,39 @@ final class Faults: Sendable {
         _ effect: () throws -> Value
     ) async throws -> Value {
         try ensureAlive(incarnation)
-        guard isOn else { return try effect() }
-        if random.chance(0.3) {
-            try await clock.sleep(until: clock.now().uptime + .milliseconds(random.below(3000)))
-            try ensureAlive(incarnation)
-        }
-        if random.chance(0.01) {
-            crash()
-            throw CancellationError()
-        }
-        if random.chance(failing) {
+        if isOn { try await delay(name, incarnation) }
+        try pass(incarnation, "before \(name)")
+        if isOn, random.chance(failing) {
+            chronicle.log("\(name) fails before its effect")
             throw Failure.transient(.pluginFault, "\(name) failed before its effect")
         }
         let value = try effect()
-        if random.chance(0.01) {
-            crash()
-            throw CancellationError()
-        }
-        if random.chance(failing / 2) {
+        chronicle.log(name)
+        try pass(incarnation, "after \(name)")
+        if isOn, random.chance(failing / 2) {
+            chronicle.log("\(name) fails after its effect")
             throw Failure.transient(.pluginFault, "\(name) failed after its effect")
         }
         return value
+    }
+
+    /// Three calls of ten take a while, some long enough to be overtaken by what people do, and few never end.
+    private func delay(_ name: String, _ incarnation: Int) async throws {
+        guard random.chance(0.3) else { return }
+        let length: Duration
+        switch random.below(40) {
+        case 0:
+            length = .seconds(7200)
+            chronicle.count("call hung")
+        case 1...3: length = .seconds(random.below(25))
+        default: length = .milliseconds(random.below(3000))
+        }
+        do {
+            try await clock.sleep(until: clock.now().uptime + length)
+        } catch {
+            if isOn { chronicle.count("call cancelled") }
+            throw error
+        }
+        try ensureAlive(incarnation)
     }
 }

@@ -13,8 +13,11 @@ struct ScriptedWorkspace: Workspace {
         _ spec: DeploymentSpec,
         artifact: StoredArtifact?
     ) async throws -> PreparedInstance {
-        try await faults.perform("prepare", incarnation, failing: 0.05) {
+        try await faults.perform("prepare \(id)", incarnation, failing: 0.05) {
             host.state.withLock { state in
+                if let digest = artifact?.digest, state.blobs[digest] == nil {
+                    state.violations.append("the artifact of \(id) was collected")
+                }
                 _ = state.workspaces.insert(id)
                 if !spec.volumes.isEmpty { state.volumes.insert(id.deployment) }
             }
@@ -25,7 +28,7 @@ struct ScriptedWorkspace: Workspace {
     func checkPorts(_ spec: DeploymentSpec) async throws { try faults.ensureAlive(incarnation) }
 
     func remove(_ id: InstanceID) async throws {
-        try await faults.perform("remove", incarnation) {
+        try await faults.perform("remove \(id)", incarnation) {
             host.state.withLock { state in
                 if state.instances[id] != nil {
                     state.violations.append("workspace of \(id) removed before delete")
@@ -36,7 +39,7 @@ struct ScriptedWorkspace: Workspace {
     }
 
     func removeVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws {
-        try await faults.perform("removeVolumes", incarnation) {
+        try await faults.perform("removeVolumes \(key)", incarnation) {
             host.state.withLock { state in
                 let isUsed = state.instances.keys.contains { $0.deployment == key }
                 if isUsed { state.violations.append("volumes of \(key) removed while it has instances") }
@@ -48,6 +51,7 @@ struct ScriptedWorkspace: Workspace {
 
 /// A fetcher that has everything but what the version says is missing.
 struct ScriptedFetcher: ArtifactFetcher {
+    let host: SimulatedHost
     let faults: Faults
     let incarnation: Int
 
@@ -56,17 +60,31 @@ struct ScriptedFetcher: ArtifactFetcher {
         in namespace: NamespaceName,
         progress: @escaping @Sendable (FetchProgress) -> Void
     ) async throws -> StoredArtifact {
-        try await faults.perform("fetch", incarnation) {
+        try await faults.perform("fetch \(artifact.source)", incarnation) {
             guard let digest = artifact.digest, !artifact.source.url.hasSuffix("missing") else {
                 throw Failure.permanent(.fetchRefused, "404 for \(artifact.source), by script")
             }
             progress(FetchProgress(received: ByteCount(1), total: ByteCount(1)))
+            host.state.withLock { $0.blobs[digest] = faults.clock.now().uptime }
             return StoredArtifact(digest: digest, size: ByteCount(1), path: "/blobs/\(digest)", name: "blob")
         }
     }
 
-    func pin(_ digests: Set<Digest>) async throws { try faults.ensureAlive(incarnation) }
-    func collect() async throws -> ByteCount { ByteCount(0) }
+    func pin(_ digests: Set<Digest>) async throws {
+        try faults.ensureAlive(incarnation)
+        host.state.withLock { $0.pins = digests }
+    }
+
+    /// What is not pinned is kept for a minute after its last use.
+    func collect() async throws -> ByteCount {
+        try faults.ensureAlive(incarnation)
+        host.state.withLock { state in
+            guard let pins = state.pins else { return }
+            let now = faults.clock.now().uptime
+            state.blobs = state.blobs.filter { pins.contains($0.key) || now - $0.value < .seconds(60) }
+        }
+        return ByteCount(0)
+    }
 }
 
 /// A prober that knows how each version behaves.
@@ -83,7 +101,9 @@ struct ScriptedProber: HealthProber {
         let spec = host.state.withLock { state in
             state.instances.first { $0.key.deployment == key && $0.value.status.mayHaveProcesses }?.value.spec
         }
-        guard let spec, spec.behaviour != .sick else { return .failure("refused, by script") }
+        guard let spec, spec.behaviour != .sick, spec.behaviour != .neverReady else {
+            return .failure("refused, by script")
+        }
         return faults.isOn && faults.random.chance(0.03) ? .failure("timed out, by script") : .success
     }
 }

@@ -8,6 +8,7 @@ struct ScriptedPlugin: RuntimePlugin {
     let faults: Faults
     let incarnation: Int
     let changed: Hints
+    let sabotage: Sabotage?
 
     let description = PluginDescription(
         name: .process,
@@ -17,14 +18,14 @@ struct ScriptedPlugin: RuntimePlugin {
     )
 
     func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
-        try await faults.perform("validate", incarnation) {
+        try await faults.perform("validate \(spec.version)", incarnation) {
             spec.behaviour == .invalid
                 ? [SpecProblem(field: "spec.command", message: "is invalid by script")] : []
         }
     }
 
     func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
-        try await faults.perform("install", incarnation) {
+        try await faults.perform("install \(instance.id)", incarnation) {
             host.install(instance.id, instance.spec)
             return InstanceHandle(version: 1, payload: .string(instance.id.description))
         }
@@ -34,12 +35,14 @@ struct ScriptedPlugin: RuntimePlugin {
         if handle.payload != .string(instance.id.description) {
             host.violation("start of \(instance.id) with the handle of another instance")
         }
-        try await faults.perform("start", incarnation) {
-            guard instance.spec.behaviour != .unstartable else {
+        try await faults.perform("start \(instance.id)", incarnation) {
+            let isBroken = host.state.withLock { $0.broken.contains(instance.id.deployment) }
+            guard instance.spec.behaviour != .unstartable, !isBroken else {
                 throw Failure.permanent(.startFailed, "cannot be started, by script")
             }
             // A plugin that lies says that all is well and has done nothing.
             if faults.isOn, faults.random.chance(0.03) { return }
+            if sabotage == .startsEarly { host.startAnother(instance.id, at: faults.clock.now().uptime) }
             _ = host.start(instance.id, at: faults.clock.now().uptime)
         }
     }
@@ -53,16 +56,18 @@ struct ScriptedPlugin: RuntimePlugin {
     }
 
     func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
-        try await faults.perform("stop", incarnation, failing: 0.15) {
+        try await faults.perform("stop \(id)", incarnation, failing: 0.15) {
             if faults.isOn, faults.random.chance(0.05) {
                 throw Failure.transient(.stopStuck, "does not end, by script")
             }
-            host.stop(id)
+            if sabotage != .stopDoesNothing { host.stop(id) }
         }
     }
 
     func delete(_ id: InstanceID) async throws {
-        try await faults.perform("delete", incarnation) { host.delete(id) }
+        try await faults.perform("delete \(id)", incarnation) {
+            if sabotage != .deleteDoesNothing { host.delete(id) }
+        }
     }
 
     func probeEnvironment(_ instance: PreparedInstance) async throws -> ProbeEnvironment {

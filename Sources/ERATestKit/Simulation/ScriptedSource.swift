@@ -14,7 +14,11 @@ final class ScriptedSource: ManifestSource {
 
     let id = SourceID("directory:/simulated")
     let state = Mutex(State())
+    /// Which file the next snapshot is to lack although it is there; nil for an honest source.
+    private let omission: (@Sendable ([String]) -> String?)?
     private let hints = Mutex<AsyncStream<Void>.Continuation?>(nil)
+
+    init(omission: (@Sendable ([String]) -> String?)? = nil) { self.omission = omission }
 
     func change(_ body: (inout State) -> Void) {
         state.withLock { state in
@@ -27,9 +31,10 @@ final class ScriptedSource: ManifestSource {
     func snapshot() async throws -> SourceSnapshot {
         try state.withLock { state in
             guard !state.isUnavailable else { throw SourceUnavailable("the directory is gone, by script") }
+            let omitted = omission?(state.files.keys.sorted())
             return SourceSnapshot(
                 revision: String(state.version),
-                files: state.files.keys.sorted().map { path in
+                files: state.files.keys.sorted().filter { $0 != omitted }.map { path in
                     SourceFile(
                         path: path,
                         content: state.unsettled.contains(path) ? .unsettled : .bytes(state.files[path] ?? [])

@@ -15,9 +15,11 @@ struct SimulatedDeployment {
     var name: String { "app-\(index)" }
 
     var key: DeploymentKey {
-        guard let name = try? DeploymentName(name) else { preconditionFailure("\(name) is a name") }
-        return DeploymentKey(name: name)
+        DeploymentKey(namespace: NamespaceName(checked: namespace), name: DeploymentName(checked: name))
     }
+
+    /// Every fourth lives elsewhere, so that dependencies cross namespaces.
+    var namespace: String { index % 4 == 3 ? "elsewhere" : "default" }
 
     var version: String { "1.\(minor).\(behaviour.rawValue)" }
 
@@ -28,6 +30,7 @@ struct SimulatedDeployment {
             kind: Deployment
             metadata:
               name: \(name)
+              namespace: \(namespace)
             spec:
               version: "\(version)"
               runtime: {plugin: process}
@@ -41,16 +44,28 @@ struct SimulatedDeployment {
             """
         if behaviour == .missing {
             text +=
-                "  artifact: {source: \"https://simulated.invalid/missing\", digest: \"\(Self.digest)\"}\n"
+                "  artifact: {source: \"https://simulated.invalid/missing\", digest: \"\(digest)\"}\n"
         } else if index % 2 == 0 {
-            text += "  artifact: {source: \"https://simulated.invalid/blob\", digest: \"\(Self.digest)\"}\n"
+            text += "  artifact: {source: \"https://simulated.invalid/blob\", digest: \"\(digest)\"}\n"
         }
+        var probes: [String] = []
         if hasProbe {
-            text += "  health: {liveness: {tcpSocket: {port: main}, periodSeconds: 2, failureThreshold: 2}}\n"
+            probes.append("liveness: {tcpSocket: {port: main}, periodSeconds: 2, failureThreshold: 2}")
         }
-        if let dependsOn { text += "  dependsOn: [{name: app-\(dependsOn)}]\n" }
+        if behaviour == .neverReady {
+            probes.append("startup: {tcpSocket: {port: main}, periodSeconds: 20, failureThreshold: 1000}")
+        }
+        if !probes.isEmpty { text += "  health: {\(probes.joined(separator: ", "))}\n" }
+        if let dependsOn {
+            let other = SimulatedDeployment(index: dependsOn)
+            text += "  dependsOn: [{name: \(other.name), namespace: \(other.namespace)}]\n"
+        }
         return text
     }
 
-    private static let digest = "sha256:" + String(repeating: "ab", count: 32)
+    /// Another one for each version.
+    private var digest: String {
+        let number = String(index * 1000 + Int(minor))
+        return "sha256:" + String(repeating: "0", count: 64 - number.count) + number
+    }
 }

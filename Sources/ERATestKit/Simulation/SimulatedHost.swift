@@ -19,6 +19,8 @@ final class SimulatedHost: Sendable {
         case invalid = 4
         /// The artifact cannot be had.
         case missing = 5
+        /// Runs, and its startup probe may fail for longer than anybody waits.
+        case neverReady = 6
     }
 
     struct Instance {
@@ -31,10 +33,15 @@ final class SimulatedHost: Sendable {
         var instances: [InstanceID: Instance] = [:]
         var workspaces: Set<InstanceID> = []
         var volumes: Set<DeploymentKey> = []
+        /// What is in the content store, and when it was last asked for.
+        var blobs: [Digest: Uptime] = [:]
+        /// Nil until something was pinned: then nothing may be collected.
+        var pins: Set<Digest>?
+        /// Deployments of which nothing can be started now, whatever the version.
+        var broken: Set<DeploymentKey> = []
         var violations: [String] = []
         var starts: [InstanceID: Int] = [:]
         var nextPID: Int32 = 100
-        var stuck: Set<InstanceID> = []
     }
 
     let state = Mutex(State())
@@ -67,6 +74,16 @@ final class SimulatedHost: Sendable {
             return true
         }
     }
+
+    /// Starts another revision of the same deployment, if there is one: what a broken plugin might do.
+    func startAnother(_ id: InstanceID, at now: Uptime) {
+        let other = state.withLock { state in
+            state.instances.keys.filter { $0.deployment == id.deployment && $0 != id }.min()
+        }
+        if let other { _ = start(other, at: now) }
+    }
+
+    func starts(of id: InstanceID) -> Int { state.withLock { $0.starts[id] ?? 0 } }
 
     func status(_ id: InstanceID) -> InstanceStatus {
         state.withLock { $0.instances[id]?.status ?? .absent }

@@ -9,7 +9,9 @@ extension Simulation {
 
     /// One thing that a user, time or misfortune does.
     func turn() {
-        switch random.below(20) {
+        if sabotage == .retriesForever { meddle() }
+        look()
+        switch random.below(22) {
         case 0...4: declare()
         case 5: undeclare()
         case 6: breakFile()
@@ -20,6 +22,8 @@ extension Simulation {
         case 11: toggleDisk()
         case 12: if random.chance(0.3) { reboot() }
         case 13: jumpWall()
+        case 15: breakHost()
+        case 14: if random.chance(0.3) { suspend() }
         default: pass(.milliseconds(random.below(20_000)))
         }
     }
@@ -39,6 +43,7 @@ extension Simulation {
 
     func put(_ deployment: SimulatedDeployment) {
         wanted[deployment.index] = deployment
+        checks.declaredAt[deployment.key] = clock.now().uptime
         source.change { state in
             state.files["\(deployment.name).yaml"] = Array(deployment.manifest.utf8)
             state.unsettled.remove("\(deployment.name).yaml")
@@ -48,6 +53,11 @@ extension Simulation {
 
     private func undeclare() {
         guard let deployment = random.pick(wanted.keys.sorted().compactMap { wanted[$0] }) else { return }
+        remove(deployment)
+    }
+
+    func remove(_ deployment: SimulatedDeployment) {
+        checks.declaredAt[deployment.key] = nil
         wanted[deployment.index] = nil
         source.change { $0.files["\(deployment.name).yaml"] = nil }
         log("undeclare \(deployment.name)")
@@ -69,9 +79,13 @@ extension Simulation {
     }
 
     private func killWorkload() {
-        guard let id = random.pick(host.running) else { return }
+        if let id = random.pick(host.running) { kill(id) }
+    }
+
+    private func kill(_ id: InstanceID) {
         host.exit(id, random.chance(0.5) ? .signal(9) : .code(1), at: clock.now().uptime)
         if random.chance(0.7) { hint(id) }
+        chronicle.count("workload killed")
         log("kill \(id)")
     }
 
@@ -79,6 +93,7 @@ extension Simulation {
         let key = SimulatedDeployment(index: random.below(Self.nameCount)).key
         let intents: [Intent] = [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
         guard let intent = random.pick(intents) else { return }
+        checks.intents[key, default: 0] += 1
         ask { _ = try await $0.request(intent, for: key) }
         if random.chance(0.1) { ask { _ = try await $0.confirmPrune() } }
         log("\(intent) \(key)")
@@ -99,11 +114,57 @@ extension Simulation {
         log("jump wall")
     }
 
+    /// The process stood still for minutes (SIGSTOP, a suspended machine) and goes on.
+    private func suspend() {
+        let pause = Duration.seconds(60 + random.below(900))
+        clock.advance(by: pause)
+        disk.flushDeferred()
+        checks.resumedAt = clock.now().uptime
+        chronicle.count("suspension")
+        log("suspended for \(pause)")
+        settle()
+        checkSafety()
+        checks.resumedAt = nil
+    }
+
+    /// From now on nothing of a deployment can be started, or everything again.
+    private func breakHost() {
+        let key = SimulatedDeployment(index: random.below(Self.nameCount)).key
+        host.state.withLock { state in
+            if state.broken.remove(key) == nil { state.broken.insert(key) }
+        }
+        if random.chance(0.7) { host.running.filter { $0.deployment == key }.forEach(kill) }
+        log("break or mend what starts \(key)")
+    }
+
+    /// Retries what nobody asked to retry.
+    private func meddle() {
+        for index in 0..<Self.nameCount {
+            let key = SimulatedDeployment(index: index).key
+            ask { _ = try await $0.request(.retry, for: key) }
+        }
+    }
+
+    /// Takes note of what only the running engine knows.
+    private func look() {
+        ask { [chronicle] engine in
+            if await engine.health().degraded != nil { chronicle.count("degraded") }
+            if await engine.sources().contains(where: { !$0.heldPrunes.isEmpty }) {
+                chronicle.count("prune held")
+            }
+            for view in await engine.list().views {
+                guard let wait = view.wait else { continue }
+                chronicle.count("waits: \(wait.reason.word)")
+            }
+        }
+    }
+
     // MARK: The second phase
 
     /// Ends all faults and has everybody say what is wanted.
     func calmDown() {
         faults.turnOff()
+        host.state.withLock { $0.broken = [] }
         disk.setFull(false)
         source.change { state in
             state.isUnavailable = false
@@ -118,16 +179,17 @@ extension Simulation {
 
     /// The operator lets go on what is held, and confirms what waits for that; refused while the store is down.
     private func release() {
-        for key in disk.records.filter(\.value.isHeld).keys.sorted() {
+        for key in disk.contents.records.filter(\.value.record.isHeld).keys.sorted() {
             ask { _ = try await $0.request(.resume, for: key) }
         }
         ask { _ = try await $0.confirmPrune() }
         settle()
     }
 
-    /// Lets time pass until all has converged, or too much has passed.
+    /// Lets time pass until all has converged, or too much has passed or been done.
     func converge() {
         let start = clock.now().uptime
+        let jobsBefore = jobs
         while clock.now().uptime - start < Self.convergenceLimit, violations.isEmpty {
             settle()
             checkSafety()
@@ -138,6 +200,10 @@ extension Simulation {
             pass(.seconds(30))
         }
         violations += unconverged.map { "not converged: \($0)" }
+        calmJobs = jobs - jobsBefore
+        if calmJobs > Self.convergenceJobLimit {
+            violations.append("converged only after \(calmJobs) jobs")
+        }
         checkEnd()
         log("end \(summary)")
     }

@@ -8,7 +8,7 @@ import Synchronization
 /// all follow from the seed.
 ///
 /// Two phases. While faults are on, everything may fail, crash and lie, and what must never happen is checked
-/// after each turn. Then faults end, and all must converge within bounded time.
+/// after each turn. Then faults end, and all must converge within bounded time and work.
 public final class Simulation {
     /// What a run found.
     public struct Report: Equatable, Sendable {
@@ -17,45 +17,64 @@ public final class Simulation {
         public var violations: [String]
         public var crashes: Int
         public var jobs: Int
+        /// Jobs that it took to converge once faults were off.
+        public var calmJobs: Int
         /// What was done to the world and what became of it; the same for the same seed.
         public var trace: [String]
+        /// How often things happened: `phase Running`, `reboot`, …
+        public var counts: [String: Int]
     }
 
     /// Turns of the user, of time or of misfortune while faults are on.
     static let turnLimit = 60
     /// Jobs that one turn may take before it counts as a livelock.
-    static let jobLimit = 50_000
+    static let jobLimit = 20_000
     /// Simulated time in which all must have converged once faults are off.
     static let convergenceLimit = Duration.seconds(3600)
+    /// Jobs in which all must have converged once faults are off.
+    static let convergenceJobLimit = 60_000
 
     let seed: UInt64
+    let sabotage: Sabotage?
     let random: SeededRandom
     let clock = ManualClock()
-    let disk = MemoryDisk()
+    let chronicle: Chronicle
+    let disk: MemoryDisk
     let host = SimulatedHost()
-    let source = ScriptedSource()
+    let source: ScriptedSource
     let faults: Faults
     let executor: SimulationExecutor
 
     var wanted: [Int: SimulatedDeployment] = [:]
-    var engine: Engine?
+    var checks = Checks()
+    var violations: [String] = []
+    private(set) var jobs = 0
+    var calmJobs = 0
+    private var engine: Engine?
     private var process: Task<Void, Never>?
     private var hints = Hints()
     private var bootID = 1
     private var crashes = 0
-    private var jobs = 0
-    private(set) var trace: [String] = []
-    var violations: [String] = []
-    /// How far the journals were replayed, and to what.
-    var replayed: [DeploymentKey: (record: DeploymentRecord, count: Int)] = [:]
 
-    public init(seed: UInt64) {
+    /// - Parameter sabotage: A promise that the world around the engine breaks on purpose.
+    /// - Parameter crashPoint: Ends the process at this one of the points where it could end.
+    public init(seed: UInt64, sabotage: Sabotage? = nil, crashPoint: Int? = nil) {
         self.seed = seed
-        random = SeededRandom(seed: seed)
-        faults = Faults(random: random, clock: clock)
+        self.sabotage = sabotage
+        let random = SeededRandom(seed: seed)
+        self.random = random
+        chronicle = Chronicle(clock: clock)
+        faults = Faults(random: random, clock: clock, chronicle: chronicle, crashPoint: crashPoint)
         executor = SimulationExecutor(random: random)
+        disk = MemoryDisk(tamper: sabotage?.tampering(random))
+        source = ScriptedSource(omission: sabotage == .sourceOmitsFile ? Self.omission(random) : nil)
     }
 
+    private static func omission(_ random: SeededRandom) -> @Sendable ([String]) -> String? {
+        { paths in random.chance(0.1) && paths.count > 3 ? random.pick(paths) : nil }
+    }
+
+    /// Plays the world of the seed.
     public func run() -> Report {
         boot()
         for _ in 0..<Self.turnLimit where violations.isEmpty {
@@ -65,42 +84,18 @@ public final class Simulation {
         }
         calmDown()
         if violations.isEmpty { converge() }
-        end()
-        return Report(seed: seed, violations: violations, crashes: crashes, jobs: jobs, trace: trace)
+        return end()
     }
 
-    func log(_ text: String) { trace.append("\(clock.now().uptime.sinceBoot.milliseconds) \(text)") }
+    func log(_ text: String) { chronicle.log(text) }
 
     // MARK: The process
 
-    private func boot() {
+    func boot() {
         let incarnation = faults.boot()
         hints = Hints()
-        let owners: @Sendable (Int) -> DeploymentKey? = { port in
-            SimulatedDeployment(index: port - SimulatedDeployment.portBase).key
-        }
-        var options = EngineOptions()
-        options.interval = .seconds(30)
-        options.parallelLimit = 3
-        let uids = Mutex(0)
-        let engine = Engine(
-            seams: EngineSeams(
-                store: MortalStore(store: MemoryStore(disk), faults: faults, incarnation: incarnation),
-                plugins: [
-                    ScriptedPlugin(host: host, faults: faults, incarnation: incarnation, changed: hints)
-                ],
-                workspace: ScriptedWorkspace(host: host, faults: faults, incarnation: incarnation),
-                fetcher: ScriptedFetcher(faults: faults, incarnation: incarnation),
-                prober: ScriptedProber(host: host, faults: faults, owners: owners),
-                sources: [source],
-                clock: clock,
-                bootID: "boot-\(bootID)",
-                random: { [random] in random.unit() },
-                makeUID: { "uid-\(incarnation)-\(uids.withLock { $0 += 1; return $0 })" },
-                logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
-            ),
-            options: options
-        )
+        if !host.running.isEmpty { chronicle.count("adoption") }
+        let engine = Engine(seams: seams(incarnation), options: Self.options)
         self.engine = engine
         process = Task(executorPreference: executor) {
             // It ends by being cancelled; a store that cannot be read at start ends it too, and it is booted again.
@@ -109,18 +104,60 @@ public final class Simulation {
         log("boot \(incarnation)")
     }
 
+    private static var options: EngineOptions {
+        var options = EngineOptions()
+        options.interval = .seconds(30)
+        options.parallelLimit = 3
+        options.tombstoneRetention = .seconds(90)
+        options.collectionInterval = .seconds(60)
+        return options
+    }
+
+    private func seams(_ incarnation: Int) -> EngineSeams {
+        let owners: @Sendable (Int) -> DeploymentKey? = { port in
+            SimulatedDeployment(index: port - SimulatedDeployment.portBase).key
+        }
+        let uids = Mutex(0)
+        let memory = MemoryStore(disk)
+        return EngineSeams(
+            store: MortalStore(store: memory, faults: faults, incarnation: incarnation, sabotage: sabotage),
+            plugins: [
+                ScriptedPlugin(
+                    host: host,
+                    faults: faults,
+                    incarnation: incarnation,
+                    changed: hints,
+                    sabotage: sabotage
+                )
+            ],
+            workspace: ScriptedWorkspace(host: host, faults: faults, incarnation: incarnation),
+            fetcher: ScriptedFetcher(host: host, faults: faults, incarnation: incarnation),
+            prober: ScriptedProber(host: host, faults: faults, owners: owners),
+            sources: [source],
+            clock: sabotage == .clockStandsStill ? StoppedClock(clock: clock) : clock,
+            bootID: "boot-\(bootID)",
+            random: { [random] in random.unit() },
+            makeUID: { "uid-\(incarnation)-\(uids.withLock { $0 += 1; return $0 })" },
+            logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
     /// The process is gone at once: nothing that it still does has an effect.
     private func crash() {
         crashes += 1
         faults.crash()
         _ = faults.boot()
         process?.cancel()
-        var rest = Self.jobLimit
-        while rest > 0, executor.runOne() { rest -= 1 }
+        runRest()
         process = nil
         engine = nil
         disk.crash(keeping: random.below(disk.pendingCount + 1))
         log("crash")
+    }
+
+    private func runRest() {
+        var rest = Self.jobLimit
+        while rest > 0, executor.runOne() { rest -= 1 }
     }
 
     func crashAndBoot() {
@@ -133,6 +170,8 @@ public final class Simulation {
         host.reboot()
         clock.reboot()
         bootID += 1
+        checks.forgetTimes()
+        chronicle.count("reboot")
         log("reboot")
         boot()
     }
@@ -169,58 +208,43 @@ public final class Simulation {
         }
     }
 
-    private func end() {
+    func end() -> Report {
         process?.cancel()
-        var rest = Self.jobLimit
-        while rest > 0, executor.runOne() { rest -= 1 }
+        runRest()
+        return Report(
+            seed: seed,
+            violations: violations,
+            crashes: crashes,
+            jobs: jobs,
+            calmJobs: calmJobs,
+            trace: chronicle.lines,
+            counts: chronicle.counts
+        )
     }
 }
 
-/// A store that dies with its process, and whose disk may be full.
-private struct MortalStore: RecordStore {
-    let store: MemoryStore
-    let faults: Faults
-    let incarnation: Int
+/// A clock whose sleepers never wake.
+private struct StoppedClock: EngineClock {
+    let clock: ManualClock
 
-    func load() async throws -> StoredState { try await store.load() }
+    func now() -> Timestamp { clock.now() }
 
-    /// The engine may end before or after any entry.
-    func append(_ entry: JournalEntry, _ durability: Durability) async throws -> ResourceVersion {
-        try strike()
-        let version = try await store.append(entry, durability)
-        try strike()
-        return version
+    func sleep(until deadline: Uptime) async throws {
+        try await clock.sleep(until: Uptime(sinceBoot: .seconds(1_000_000_000)))
     }
+}
 
-    private func strike() throws {
-        try faults.ensureAlive(incarnation)
-        guard faults.isOn, faults.random.chance(0.01) else { return }
-        faults.crash()
-        throw CancellationError()
-    }
-
-    func flush() async throws {
-        try strike()
-        try await store.flush()
-    }
-
-    func recover() async throws {
-        try faults.ensureAlive(incarnation)
-        try await store.recover()
-    }
-
-    func journal(_ key: DeploymentKey) async throws -> JournalExcerpt { try await store.journal(key) }
-
-    func forget(_ key: DeploymentKey, uid: String) async throws -> ResourceVersion {
-        try faults.ensureAlive(incarnation)
-        return try await store.forget(key, uid: uid)
-    }
-
-    func note(_ event: EventNotice) async { await store.note(event) }
-    func events(_ key: DeploymentKey?) async throws -> [StoredEvent] { try await store.events(key) }
-
-    func setBootID(_ id: String) async throws {
-        try faults.ensureAlive(incarnation)
-        try await store.setBootID(id)
+extension Sabotage {
+    /// What the disk does to entries before it takes them.
+    fileprivate func tampering(_ random: SeededRandom) -> (@Sendable (inout [MemoryDisk.Change]) -> Void)? {
+        switch self {
+        case .storeReorders:
+            { changes in if changes.count > 1, random.chance(0.2) { changes.swapAt(0, 1) } }
+        case .storeLosesEntry:
+            { changes in if changes.count > 1, random.chance(0.2) { changes.removeFirst() } }
+        case .stopDoesNothing, .startsEarly, .flushDoesNothing, .sourceOmitsFile, .retriesForever,
+            .deleteDoesNothing, .clockStandsStill:
+            nil
+        }
     }
 }
