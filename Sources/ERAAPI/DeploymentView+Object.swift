@@ -36,6 +36,19 @@ extension DeploymentView {
         ])
     }
 
+    /// What the host could not give to the instance that runs; nil when it gives all.
+    private func restriction(_ clock: BootClock) -> Condition? {
+        guard case .running(let running) = instance, !running.restrictions.isEmpty else { return nil }
+        return Condition(
+            kind: .restricted,
+            isTrue: true,
+            reason: "NotEnforced",
+            message: running.restrictions.joined(separator: "; "),
+            observedGeneration: record.generation,
+            lastTransitionAt: clock.wall(running.startedAt)
+        )
+    }
+
     private func status(_ clock: BootClock) -> JSONValue {
         let serving = record.serving
         let origin = record.declaration.origin
@@ -44,7 +57,9 @@ extension DeploymentView {
             "phase": .text(record.phase.rawValue),
             "step": .text(step?.name ?? record.state.substep),
             "observedGeneration": .int(record.generation),
-            "conditions": .array(record.conditions.map(\.apiObject)),
+            "conditions": .array(
+                (record.conditions + [restriction(clock)].compactMap(\.self)).map(\.apiObject)
+            ),
             "suspended": record.isSuspended ? true : nil,
             "origin": .members(["source": .text(origin.source), "path": .text(origin.path)]),
             "wait": wait.map { WaitText($0, clock).apiObject },

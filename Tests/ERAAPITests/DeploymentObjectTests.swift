@@ -49,11 +49,30 @@ import Testing
         #expect(status["suspended"] == nil)
     }
 
+    @Test func `what the host cannot give is a condition while the instance runs`() throws {
+        var view = Samples.view(try Samples.running())
+        #expect(view.object(at: Samples.start).condition(.restricted) == nil)
+        let started = Samples.start.uptime
+        view.instance = .running(
+            InstanceStatus.Running(
+                pid: 1,
+                startedAt: started,
+                restrictions: ["memory limit not enforced", "no pids"]
+            )
+        )
+        let condition = try #require(view.object(at: Samples.start).condition(.restricted))
+        #expect(condition.isTrue && condition.reason == "NotEnforced")
+        #expect(condition.message == "memory limit not enforced; no pids")
+        view.instance = .running(InstanceStatus.Running(pid: 1, startedAt: started))
+        #expect(view.object(at: Samples.start).condition(.restricted) == nil)
+    }
+
     @Test func `conditions have the fields of metav1 Condition`() throws {
         let object = Samples.view(try Samples.running()).object(at: Samples.start)
         let conditions = try #require(object.json["status"]?["conditions"]?.array)
         #expect(
-            Set(conditions.compactMap { $0["type"]?.string }) == Set(Condition.Kind.allCases.map(\.rawValue))
+            Set(conditions.compactMap { $0["type"]?.string })
+                == Set(Condition.Kind.allCases.filter { $0 != .restricted }.map(\.rawValue))
         )
         for condition in conditions {
             #expect(["True", "False"].contains(condition["status"]?.string))

@@ -94,7 +94,7 @@ struct Checker {
             require(new.condition(.synced)?.isTrue == true, "Ready, not Synced")
         }
         require(
-            Set(new.conditions.map(\.kind)) == Set(Condition.Kind.allCases),
+            Set(new.conditions.map(\.kind)) == Set(Condition.Kind.allCases).subtracting([.restricted]),
             "a condition is missing"
         )
         return problems
