@@ -23,12 +23,28 @@ struct Era: AsyncParsableCommand {
                 name: "Look:",
                 subcommands: [
                     GetCommand.self, DescribeCommand.self, EventsCommand.self, LogsCommand.self,
+                    HistoryCommand.self, SourcesCommand.self,
                 ]
             ),
             CommandGroup(
                 name: "Declare:",
                 subcommands: [
-                    ValidateCommand.self, ApplyCommand.self, DeleteCommand.self, WaitCommand.self,
+                    ValidateCommand.self, PlanCommand.self, DiffCommand.self, ApplyCommand.self,
+                    DeleteCommand.self, WaitCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Intervene:",
+                subcommands: [
+                    RollbackCommand.self, RetryCommand.self, AcceptCommand.self, RestartCommand.self,
+                    SuspendCommand.self, ResumeCommand.self, PruneCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Learn:",
+                subcommands: [
+                    ExplainCommand.self, SchemaCommand.self, GraphCommand.self, PluginsCommand.self,
+                    DoctorCommand.self, VersionCommand.self,
                 ]
             ),
         ]

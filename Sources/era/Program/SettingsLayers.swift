@@ -79,6 +79,13 @@ struct SettingsLayers {
             rest = rest.dropFirst()
         }
         line.rest = leading + rest
+        // Named, so that what is added goes to it; help is asked for the command as it was written.
+        if let command = line.command.configuration.defaultSubcommand,
+            !rest.contains(where: ["-h", "--help"].contains)
+        {
+            line.path.append(command._commandName)
+            line.command = command
+        }
         return line
     }
 

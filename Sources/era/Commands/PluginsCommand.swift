@@ -1,0 +1,80 @@
+import ArgumentParser
+import ERAAPI
+import ERAClient
+import ERAContracts
+import ERACore
+import ERAManifest
+
+/// `era plugins`
+struct PluginsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plugins",
+        abstract: "Show the runtime plugins that run deployments.",
+        subcommands: [ListPluginsCommand.self, DescribePluginCommand.self],
+        defaultSubcommand: ListPluginsCommand.self
+    )
+}
+
+/// `era plugins list`
+struct ListPluginsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List them, with what they can do."
+    )
+
+    @Option(name: [.short, .long], help: "How to show them.")
+    var output: ListFormat = .table
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let plugins = try await connection.client().plugins()
+        switch output {
+        case .table:
+            let rows = plugins.map { plugin -> [TextTable.Cell] in
+                let capabilities = plugin.capabilities.map(\.rawValue).sorted().joined(separator: ", ")
+                return [.init(plugin.name.rawValue), .init("\(plugin.version)"), .init(capabilities)]
+            }
+            Console.output(TextTable(["NAME", "VERSION", "CAPABILITIES"], rows).text(.output))
+        case .json: Console.output(ObjectText.json(.list("PluginList", plugins.map(\.apiObject))))
+        case .yaml: Console.output(ObjectText.yaml(.list("PluginList", plugins.map(\.apiObject))))
+        }
+    }
+}
+
+/// `era plugins describe`
+struct DescribePluginCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "describe",
+        abstract: "Show everything about a plugin, also the schema of its runtime.config."
+    )
+
+    @Argument(
+        help: ArgumentHelp("The plugin.", valueName: "name"),
+        transform: { try PluginName($0) }
+    )
+    var name: PluginName
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let client = connection.client()
+        let plugin: PluginDescription
+        do {
+            plugin = try await client.plugin(name)
+        } catch let error as ClientError where error.isNotFound {
+            let names = try await client.plugins().map(\.name.rawValue)
+            let hint = Nearest.word(to: name.rawValue, among: names).map { "did you mean \($0)?" }
+            let known = "there are: \(names.joined(separator: ", "))"
+            throw CommandFailure("there is no plugin \(name); \(hint ?? known)")
+        }
+        let facts =
+            [
+                ("Name", plugin.name.rawValue), ("Version", "\(plugin.version)"),
+                ("Capabilities", plugin.capabilities.map(\.rawValue).sorted().joined(separator: ", ")),
+            ] + plugin.details.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        let rows = facts.map { [TextTable.Cell("\($0.0):"), TextTable.Cell($0.1)] }
+        Console.output(TextTable([], rows).text(.output))
+        Console.output("Schema of spec.runtime.config:\n" + ObjectText.json(plugin.configSchema))
+    }
+}
