@@ -62,8 +62,12 @@ bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for i
 	@.ci/setup supervisor
 	python3 Tests/Bench/bench.py $(ARGS)
 
-simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie
+simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie; SEED=123 plays one and prints what happened
+ifdef SEED
+	ERA_SEED=$(SEED) swift test --disable-xctest --filter SimulationTests
+else
 	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
+endif
 
 docs: setup ## Write the pages that are made from code (docs/manifest.md)
 	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter 'reference page'
