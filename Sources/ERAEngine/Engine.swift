@@ -176,7 +176,13 @@ public actor Engine: Service {
 }
 
 /// Returns when the service is to end.
+///
+/// On the task itself, not by a task of its own as `gracefulShutdown()` does: the simulator sees every job.
 private func gracefulShutdownOrCancellation() async {
-    // Both ends are the same to the engine: workloads go on in either case.
-    try? await gracefulShutdown()
+    let (stream, end) = AsyncStream<Never>.makeStream()
+    await withTaskCancellationOrGracefulShutdownHandler {
+        for await _ in stream {}
+    } onCancelOrGracefulShutdown: {
+        end.finish()
+    }
 }

@@ -20,6 +20,8 @@ extension DeploymentRecord {
             isHeld == next.isHeld,
             quarantine == next.quarantine, referenced.isSubset(of: next.referenced)
         else { return true }
+        // What serves is stopped next: found stopped after a crash, it must not be taken for crashed.
+        if next.state.stopsWhatServes, !state.stopsWhatServes { return true }
         guard phase != next.phase else { return false }
         switch next.phase {
         case .updating, .rollingBack, .stopping, .uninstalling, .deleted, .failed, .rollbackFailed:
@@ -28,5 +30,11 @@ extension DeploymentRecord {
             .running:
             return false
         }
+    }
+}
+
+extension LifecycleState {
+    fileprivate var stopsWhatServes: Bool {
+        if case .updating(let update) = self { update.step == .stop } else { false }
     }
 }

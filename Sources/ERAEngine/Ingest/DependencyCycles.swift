@@ -3,6 +3,9 @@ import ERACore
 /// The longest circle that a message spells out.
 private let circleTextLimit = 8
 
+/// In a tangle of more deployments than this they are all told of the same circle.
+let ownCircleLimit = 50
+
 /// The way from a key along its dependencies back to it; nil when there is none.
 ///
 /// - Parameter keys: Where the way may lead; nil: anywhere.
@@ -35,10 +38,10 @@ func circleText(_ cycle: [DeploymentKey]) -> String {
     return (shown + (cycle.count > circleTextLimit ? ["…"] : [])).joined(separator: " → ")
 }
 
-/// Every key that lies on a cycle, in time that grows with the number of edges.
+/// The keys that lie on cycles, those that reach each other together; in time that grows with the number of edges.
 ///
 /// Tarjan, "Depth-first search and linear graph algorithms" (1972), with an explicit stack.
-func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> Set<DeploymentKey> {
+func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [Set<DeploymentKey>] {
     struct Visit {
         let key: DeploymentKey
         var rest: IndexingIterator<[DeploymentKey]>
@@ -47,7 +50,7 @@ func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> Set<DeploymentKe
     var low: [DeploymentKey: Int] = [:]
     var open: [DeploymentKey] = []
     var isOpen: Set<DeploymentKey> = []
-    var found: Set<DeploymentKey> = []
+    var found: [Set<DeploymentKey>] = []
     var visits: [Visit] = []
 
     func enter(_ key: DeploymentKey) {
@@ -67,7 +70,7 @@ func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> Set<DeploymentKe
             component.append(last)
             if last == key { break }
         }
-        if component.count > 1 || edges[key]?.contains(key) == true { found.formUnion(component) }
+        if component.count > 1 || edges[key]?.contains(key) == true { found.append(Set(component)) }
     }
 
     func lower(_ key: DeploymentKey, to other: Int?) {

@@ -98,19 +98,22 @@ struct IngestPlan: Equatable {
     private mutating func refuseCycles(_ candidates: inout [DeploymentKey: Wanted], _ input: Input) {
         var edges = input.known.mapValues(\.dependencies)
         for (key, wanted) in candidates { edges[key] = wanted.deployment.dependencies }
-        let onCycles = keysOnCycles(edges)
-        for key in candidates.keys.sorted() where onCycles.contains(key) {
-            guard let wanted = candidates[key], let cycle = cycle(from: key, edges, within: onCycles) else {
-                continue
-            }
-            problems.append(
-                Problem(
-                    path: wanted.path,
-                    message: "spec.dependsOn of \(key) goes in a circle: \(circleText(cycle))"
+        for tangle in keysOnCycles(edges) {
+            let shared =
+                tangle.count > ownCircleLimit
+                ? tangle.min().flatMap { cycle(from: $0, edges, within: tangle) } : nil
+            for key in tangle.sorted() {
+                guard let wanted = candidates.removeValue(forKey: key) else { continue }
+                let circle = shared ?? cycle(from: key, edges, within: tangle) ?? []
+                problems.append(
+                    Problem(
+                        path: wanted.path,
+                        message: "spec.dependsOn of \(key) goes in a circle: \(circleText(circle))"
+                    )
                 )
-            )
+            }
         }
-        candidates = candidates.filter { !onCycles.contains($0.key) }
+        problems.sort { ($0.path, $0.message) < ($1.path, $1.message) }
     }
 
     /// Deletes what the source declared and declares no more, unless that looks like an accident.

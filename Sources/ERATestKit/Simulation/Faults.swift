@@ -11,6 +11,8 @@ final class Faults: Sendable {
         var isCrashing = false
         /// Points at which the process could end, so far.
         var points = 0
+        /// Calls that hang now: what their names begin with.
+        var stalled: Set<String> = []
     }
 
     let random: SeededRandom
@@ -37,6 +39,14 @@ final class Faults: Sendable {
     /// Whether the crash that was asked for by its point has come.
     var hasReachedCrashPoint: Bool {
         state.withLock { state in crashPoint.map { state.points >= $0 } ?? false }
+    }
+
+    /// From now on calls hang whose names begin so, until ``unstall()``.
+    func stall(_ prefix: String) { state.withLock { _ = $0.stalled.insert(prefix) } }
+    func unstall() { state.withLock { $0.stalled = [] } }
+
+    private func isStalled(_ name: String) -> Bool {
+        state.withLock { state in state.stalled.contains { name.hasPrefix($0) } }
     }
 
     /// Begins the next process.
@@ -78,6 +88,10 @@ final class Faults: Sendable {
     ) async throws -> Value {
         try ensureAlive(incarnation)
         if isOn { try await delay(name, incarnation) }
+        if isStalled(name) {
+            chronicle.log("\(name) hangs")
+            try await clock.sleep(until: clock.now().uptime + .seconds(30 * 24 * 3600))
+        }
         try pass(incarnation, "before \(name)")
         if isOn, random.chance(failing) {
             chronicle.log("\(name) fails before its effect")

@@ -49,7 +49,8 @@ extension Simulation {
             live(with: app)
             remove(app)
             live()
-            expect(app, .deleted, serving: nil, starts: [1: 1])
+            live()
+            expect(app, nil, serving: nil, starts: [1: 1])
         case .rollbackByHand:
             live(with: app)
             app.minor = 1
@@ -86,11 +87,14 @@ extension Simulation {
         disk.contents.records[app.key]?.record.servedRevision?.rawValue
     }
 
+    /// - Parameter phase: Nil: it is gone, and its tombstone too.
     /// - Parameter starts: How often each revision may have been started: a crash of ERA restarts nothing.
-    private func expect(_ app: SimulatedDeployment, _ phase: Phase, serving: Int?, starts: [Int: Int]) {
+    private func expect(_ app: SimulatedDeployment, _ phase: Phase?, serving: Int?, starts: [Int: Int]) {
         let found = disk.contents.records[app.key]?.record.phase
         if found != phase || served(app) != serving {
-            violations.append("\(app.key) is \(String(describing: found)), expected \(phase)")
+            violations.append(
+                "\(app.key) is \(String(describing: found)), expected \(String(describing: phase))"
+            )
         }
         for revision in 1...2 {
             let count = host.starts(of: InstanceID(app.key, RevisionNumber(revision)))

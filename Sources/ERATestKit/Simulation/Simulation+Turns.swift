@@ -91,7 +91,13 @@ extension Simulation {
 
     private func operate() {
         let key = SimulatedDeployment(index: random.below(Self.nameCount)).key
-        let intents: [Intent] = [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
+        let fitting: [Intent] =
+            switch disk.contents.records[key]?.record.phase {
+            case .rollbackFailed: [.accept, .retry, .rollback(to: nil)]
+            case .running: [.rollback(to: nil), .restart]
+            default: [.retry]  // Whatever the phase: a person may ask for anything at any time.
+            }
+        let intents: [Intent] = fitting + [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
         guard let intent = random.pick(intents) else { return }
         checks.intents[key, default: 0] += 1
         ask { _ = try await $0.request(intent, for: key) }
@@ -105,7 +111,7 @@ extension Simulation {
     }
 
     private func toggleDisk() {
-        disk.setFull(random.chance(0.5))
+        disk.setFull(random.chance(0.3))
         log("toggle disk")
     }
 

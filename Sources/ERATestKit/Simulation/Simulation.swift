@@ -32,10 +32,11 @@ public final class Simulation {
     /// Simulated time in which all must have converged once faults are off.
     static let convergenceLimit = Duration.seconds(3600)
     /// Jobs in which all must have converged once faults are off.
-    static let convergenceJobLimit = 60_000
+    static let convergenceJobLimit = 30_000
 
     let seed: UInt64
     let sabotage: Sabotage?
+    let options: EngineOptions
     let random: SeededRandom
     let clock = ManualClock()
     let chronicle: Chronicle
@@ -50,7 +51,7 @@ public final class Simulation {
     var violations: [String] = []
     private(set) var jobs = 0
     var calmJobs = 0
-    private var engine: Engine?
+    private(set) var engine: Engine?
     private var process: Task<Void, Never>?
     private var hints = Hints()
     private var bootID = 1
@@ -58,8 +59,14 @@ public final class Simulation {
 
     /// - Parameter sabotage: A promise that the world around the engine breaks on purpose.
     /// - Parameter crashPoint: Ends the process at this one of the points where it could end.
-    public init(seed: UInt64, sabotage: Sabotage? = nil, crashPoint: Int? = nil) {
+    public convenience init(seed: UInt64, sabotage: Sabotage? = nil, crashPoint: Int? = nil) {
+        self.init(seed: seed, sabotage: sabotage, crashPoint: crashPoint, options: nil)
+    }
+
+    /// - Parameter options: How the engine works, where a test wants it otherwise.
+    init(seed: UInt64, sabotage: Sabotage? = nil, crashPoint: Int? = nil, options: EngineOptions?) {
         self.seed = seed
+        self.options = options ?? Self.defaultOptions
         self.sabotage = sabotage
         let random = SeededRandom(seed: seed)
         self.random = random
@@ -95,7 +102,7 @@ public final class Simulation {
         let incarnation = faults.boot()
         hints = Hints()
         if !host.running.isEmpty { chronicle.count("adoption") }
-        let engine = Engine(seams: seams(incarnation), options: Self.options)
+        let engine = Engine(seams: seams(incarnation), options: options)
         self.engine = engine
         process = Task(executorPreference: executor) {
             // It ends by being cancelled; a store that cannot be read at start ends it too, and it is booted again.
@@ -104,7 +111,7 @@ public final class Simulation {
         log("boot \(incarnation)")
     }
 
-    private static var options: EngineOptions {
+    private static var defaultOptions: EngineOptions {
         var options = EngineOptions()
         options.interval = .seconds(30)
         options.parallelLimit = 3

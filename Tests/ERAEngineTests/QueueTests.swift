@@ -1,0 +1,134 @@
+import ERACore
+import ERATestKit
+import Testing
+
+@testable import ERAEngine
+
+@Suite struct WorkQueueTests {
+    @Test func `a key that asks twice gets one pass`() {
+        var queue = WorkQueue<String>()
+        queue.add("a")
+        queue.add("b")
+        queue.add("a")
+        #expect(queue.take(limit: 9) == "a")
+        #expect(queue.take(limit: 9) == "b")
+        #expect(queue.take(limit: 9) == nil)
+    }
+
+    @Test func `a key that asks during its pass gets another one after it, never beside it`() {
+        var queue = WorkQueue<String>()
+        queue.add("a")
+        #expect(queue.take(limit: 9) == "a")
+        queue.add("a")
+        queue.add("a")
+        #expect(queue.take(limit: 9) == nil)
+        queue.finish("a")
+        #expect(queue.take(limit: 9) == "a")
+        queue.finish("a")
+        #expect(queue.take(limit: 9) == nil)
+        #expect(queue.count == 0)
+    }
+
+    @Test func `no more than the limit are under way`() {
+        var queue = WorkQueue<Int>()
+        for key in 0..<5 { queue.add(key) }
+        #expect(queue.take(limit: 2) == 0)
+        #expect(queue.take(limit: 2) == 1)
+        #expect(queue.take(limit: 2) == nil)
+        queue.finish(0)
+        #expect(queue.take(limit: 2) == 2)
+    }
+
+    @Test func `thousands come out in the order in which they came in`() {
+        var queue = WorkQueue<Int>()
+        for key in 0..<5000 { queue.add(key) }
+        for key in 0..<5000 {
+            #expect(queue.take(limit: 1) == key)
+            queue.finish(key)
+        }
+    }
+}
+
+@Suite struct FifoTests {
+    @Test func `what goes in comes out in order, however it is mixed`() {
+        let random = SeededRandom(seed: 7)
+        var fifo = Fifo<Int>()
+        var (next, expected) = (0, 0)
+        for _ in 0..<20_000 {
+            if random.chance(0.55) {
+                fifo.append(next)
+                next += 1
+            } else if let value = fifo.popFirst() {
+                #expect(value == expected)
+                expected += 1
+            } else {
+                #expect(next == expected)
+            }
+            #expect(fifo.count == next - expected)
+            #expect(fifo.first == (fifo.isEmpty ? nil : expected))
+        }
+    }
+}
+
+@Suite struct TimerQueueTests {
+    /// Compared with a dictionary that is searched from end to end.
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func `it does what a naive model does`(_ seed: UInt64) {
+        let random = SeededRandom(seed: seed)
+        var timers = TimerQueue<Int>()
+        var model: [Int: Uptime] = [:]
+        var now = Uptime(sinceBoot: .zero)
+        for _ in 0..<2000 {
+            switch random.below(4) {
+            case 0:
+                now = now + .milliseconds(random.below(400))
+                let due = model.filter { $0.value <= now }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
+                #expect(timers.due(at: now) == due.map(\.key))
+                for (key, _) in due { model[key] = nil }
+            case 1:
+                let key = random.below(30)
+                timers.set(key, nil)
+                model[key] = nil
+            default:
+                let (key, time) = (random.below(30), now + .milliseconds(random.below(1000)))
+                timers.set(key, time)
+                model[key] = time
+            }
+            #expect(timers.count == model.count)
+            // It may look too early, never too late.
+            if let earliest = model.values.min() { #expect(timers.earliest.map { $0 <= earliest } == true) }
+        }
+    }
+
+    @Test func `setting one timer again and again keeps nothing but the last`() {
+        var timers = TimerQueue<Int>()
+        for second in 1...100_000 { timers.set(1, Uptime(sinceBoot: .seconds(second))) }
+        #expect(timers.due(at: Uptime(sinceBoot: .seconds(99_999))) == [])
+        #expect(timers.due(at: Uptime(sinceBoot: .seconds(100_000))) == [1])
+        #expect(timers.earliest == nil)
+    }
+}
+
+@Suite struct WatchersTests {
+    @Test func `a reader that never reads is dropped, and nobody else is`() async {
+        var watchers = Watchers<Int>(limit: 3)
+        let slow = watchers.add()
+        let quick = watchers.add()
+        var iterator = quick.makeAsyncIterator()
+        for number in 1...10 {
+            watchers.send(number)
+            #expect(await iterator.next() == number)
+        }
+        var seen: [Int] = []
+        for await number in slow { seen.append(number) }
+        #expect(seen == [1, 2, 3])
+        #expect(!watchers.isEmpty)
+    }
+
+    @Test func `a reader that has gone is forgotten`() {
+        var watchers = Watchers<Int>(limit: 3)
+        _ = watchers.add()
+        watchers.send(1)
+        #expect(watchers.isEmpty)
+    }
+}
