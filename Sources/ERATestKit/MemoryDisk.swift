@@ -45,6 +45,14 @@ public final class MemoryDisk: Sendable {
         }
     }
 
+    /// The database is gone.
+    func lose() {
+        state.withLock { state in
+            state.durable = Contents()
+            state.pending = []
+        }
+    }
+
     /// Whether writes fail from now on.
     public func setFull(_ isFull: Bool) { state.withLock { $0.isFull = isFull } }
 

@@ -7,6 +7,7 @@ final class Chronicle: Sendable {
     private struct State {
         var lines: [String] = []
         var counts: [String: Int] = [:]
+        var violations: [String] = []
     }
 
     private let clock: ManualClock
@@ -21,6 +22,10 @@ final class Chronicle: Sendable {
 
     func count(_ name: String) { state.withLock { $0.counts[name, default: 0] += 1 } }
 
+    /// A promise was broken.
+    func violate(_ text: String) { state.withLock { $0.violations.append(text) } }
+
     var lines: [String] { state.withLock { $0.lines } }
     var counts: [String: Int] { state.withLock { $0.counts } }
+    var violations: [String] { state.withLock { $0.violations } }
 }

@@ -13,6 +13,10 @@ final class Faults: Sendable {
         var points = 0
         /// Calls that hang now: what their names begin with.
         var stalled: Set<String> = []
+        /// Calls that fail now, for a while: what their names begin with.
+        var failing: Set<String> = []
+        /// What is being done to each deployment: at most one thing.
+        var underway: [DeploymentKey: String] = [:]
     }
 
     let random: SeededRandom
@@ -45,8 +49,32 @@ final class Faults: Sendable {
     func stall(_ prefix: String) { state.withLock { _ = $0.stalled.insert(prefix) } }
     func unstall() { state.withLock { $0.stalled = [] } }
 
+    /// From now on calls fail, for a while, whose names begin so, until ``mend()``.
+    func fail(_ prefix: String) { state.withLock { _ = $0.failing.insert(prefix) } }
+    func mend() { state.withLock { $0.failing = [] } }
+
     private func isStalled(_ name: String) -> Bool {
         state.withLock { state in state.stalled.contains { name.hasPrefix($0) } }
+    }
+
+    private func isFailing(_ name: String) -> Bool {
+        state.withLock { state in state.failing.contains { name.hasPrefix($0) } }
+    }
+
+    /// Notes a call for a deployment, and a violation where another has not ended.
+    private func begin(_ name: String, _ deployment: DeploymentKey?) {
+        guard let deployment else { return }
+        let other = state.withLock { state in
+            let other = state.underway[deployment]
+            state.underway[deployment] = name
+            return other
+        }
+        if let other { chronicle.violate("\(name) while \(other) is under way") }
+    }
+
+    private func end(_ deployment: DeploymentKey?) {
+        guard let deployment else { return }
+        state.withLock { $0.underway[deployment] = nil }
     }
 
     /// Begins the next process.
@@ -80,20 +108,25 @@ final class Faults: Sendable {
 
     /// One call to the outside: it takes time, it may hang, it may fail before or after it had its effect, and the
     /// process may end at either point.
+    ///
+    /// - Parameter deployment: What it is done to: one call at a time.
     func perform<Value>(
         _ name: String,
         _ incarnation: Int,
+        of deployment: DeploymentKey? = nil,
         failing: Double = 0.08,
         _ effect: () throws -> Value
     ) async throws -> Value {
         try ensureAlive(incarnation)
+        begin(name, deployment)
+        defer { end(deployment) }
         if isOn { try await delay(name, incarnation) }
         if isStalled(name) {
             chronicle.log("\(name) hangs")
             try await clock.sleep(until: clock.now().uptime + .seconds(30 * 24 * 3600))
         }
         try pass(incarnation, "before \(name)")
-        if isOn, random.chance(failing) {
+        if isFailing(name) || isOn && random.chance(failing) {
             chronicle.log("\(name) fails before its effect")
             throw Failure.transient(.pluginFault, "\(name) failed before its effect")
         }

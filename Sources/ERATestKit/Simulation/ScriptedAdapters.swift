@@ -13,7 +13,7 @@ struct ScriptedWorkspace: Workspace {
         _ spec: DeploymentSpec,
         artifact: StoredArtifact?
     ) async throws -> PreparedInstance {
-        try await faults.perform("prepare \(id)", incarnation, failing: 0.05) {
+        try await faults.perform("prepare \(id)", incarnation, of: id.deployment, failing: 0.05) {
             host.state.withLock { state in
                 if let digest = artifact?.digest, state.blobs[digest] == nil {
                     state.violations.append("the artifact of \(id) was collected")
@@ -28,7 +28,7 @@ struct ScriptedWorkspace: Workspace {
     func checkPorts(_ spec: DeploymentSpec) async throws { try faults.ensureAlive(incarnation) }
 
     func remove(_ id: InstanceID) async throws {
-        try await faults.perform("remove \(id)", incarnation) {
+        try await faults.perform("remove \(id)", incarnation, of: id.deployment) {
             host.state.withLock { state in
                 if state.instances[id] != nil {
                     state.violations.append("workspace of \(id) removed before delete")
@@ -39,7 +39,7 @@ struct ScriptedWorkspace: Workspace {
     }
 
     func removeVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws {
-        try await faults.perform("removeVolumes \(key)", incarnation) {
+        try await faults.perform("removeVolumes \(key)", incarnation, of: key) {
             host.state.withLock { state in
                 let isUsed = state.instances.keys.contains { $0.deployment == key }
                 if isUsed { state.violations.append("volumes of \(key) removed while it has instances") }

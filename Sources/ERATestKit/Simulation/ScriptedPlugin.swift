@@ -10,7 +10,7 @@ struct ScriptedPlugin: RuntimePlugin {
     let changed: Hints
     let sabotage: Sabotage?
 
-    let description = PluginDescription(
+    var description = PluginDescription(
         name: .process,
         version: .one,
         capabilities: Set(PluginDescription.Capability.allCases),
@@ -25,7 +25,7 @@ struct ScriptedPlugin: RuntimePlugin {
     }
 
     func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
-        try await faults.perform("install \(instance.id)", incarnation) {
+        try await faults.perform("install \(instance.id)", incarnation, of: instance.id.deployment) {
             host.install(instance.id, instance.spec)
             return InstanceHandle(version: 1, payload: .string(instance.id.description))
         }
@@ -35,7 +35,7 @@ struct ScriptedPlugin: RuntimePlugin {
         if handle.payload != .string(instance.id.description) {
             host.violation("start of \(instance.id) with the handle of another instance")
         }
-        try await faults.perform("start \(instance.id)", incarnation) {
+        try await faults.perform("start \(instance.id)", incarnation, of: instance.id.deployment) {
             let isBroken = host.state.withLock { $0.broken.contains(instance.id.deployment) }
             guard instance.spec.behaviour != .unstartable, !isBroken else {
                 throw Failure.permanent(.startFailed, "cannot be started, by script")
@@ -56,7 +56,7 @@ struct ScriptedPlugin: RuntimePlugin {
     }
 
     func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
-        try await faults.perform("stop \(id)", incarnation, failing: 0.15) {
+        try await faults.perform("stop \(id)", incarnation, of: id.deployment, failing: 0.15) {
             if faults.isOn, faults.random.chance(0.05) {
                 throw Failure.transient(.stopStuck, "does not end, by script")
             }
@@ -65,7 +65,7 @@ struct ScriptedPlugin: RuntimePlugin {
     }
 
     func delete(_ id: InstanceID) async throws {
-        try await faults.perform("delete \(id)", incarnation) {
+        try await faults.perform("delete \(id)", incarnation, of: id.deployment) {
             if sabotage != .deleteDoesNothing { host.delete(id) }
         }
     }
@@ -79,7 +79,10 @@ struct ScriptedPlugin: RuntimePlugin {
     func changes() -> AsyncStream<InstanceID> { changed.stream }
 
     func logs(_ id: InstanceID, _ request: LogRequest) -> AsyncThrowingStream<[UInt8], any Error> {
-        AsyncThrowingStream { $0.finish() }
+        AsyncThrowingStream { stream in
+            stream.yield(Array("output of \(id)".utf8))
+            stream.finish()
+        }
     }
 }
 

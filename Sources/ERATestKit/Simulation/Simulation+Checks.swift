@@ -31,7 +31,7 @@ struct Checks {
 extension Simulation {
     /// Safety: after each turn, whatever has failed.
     func checkSafety() {
-        violations += host.violations
+        violations += host.violations + chronicle.violations
         let contents = disk.contents
         for (key, journal) in contents.journals.sorted(by: { $0.key < $1.key }) {
             let known = checks.replayed[key]?.count

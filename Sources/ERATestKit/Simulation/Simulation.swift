@@ -120,7 +120,7 @@ public final class Simulation {
         return options
     }
 
-    private func seams(_ incarnation: Int) -> EngineSeams {
+    func seams(_ incarnation: Int) -> EngineSeams {
         let owners: @Sendable (Int) -> DeploymentKey? = { port in
             SimulatedDeployment(index: port - SimulatedDeployment.portBase).key
         }

@@ -1,0 +1,100 @@
+import ERAContracts
+import ERACore
+import ERAEngine
+import Testing
+
+@testable import ERATestKit
+
+@Suite struct StepTests {
+    @Test func `a step that takes too long fails with a time-out and is tried again`() throws {
+        let world = World()
+        world.faults.stall("start")
+        world.put(app())
+        world.pass(.seconds(29))
+        #expect(try world.phase(app()) == .activating)
+        #expect(try world.view(app())?.step == .start(RevisionNumber(1)))
+        world.pass(.seconds(1))
+        #expect(world.journal(app()).contains("stepFailed(Start revision 1: Timeout)"))
+        world.faults.unstall()
+        world.pass(.seconds(5))
+        #expect(try world.phase(app()) == .running)
+    }
+
+    @Test func `a fetch of which nothing is heard ends; the limit is not on the whole download`() throws {
+        let world = World()
+        world.faults.stall("fetch")
+        world.put(app())
+        world.pass(.seconds(599))
+        #expect(!world.journal(app()).contains { $0.contains("Timeout") })
+        world.pass(.seconds(2))
+        #expect(world.journal(app()).contains("stepFailed(Fetch revision 1: Timeout)"))
+    }
+
+    @Test func `a newer generation cancels the step under way, and its late outcome counts for nothing`()
+        throws
+    {
+        let world = World()
+        world.faults.stall("fetch")
+        world.put(app())
+        #expect(try world.view(app())?.step == .fetch(RevisionNumber(1)))
+        world.faults.unstall()
+        world.put(app { $0.minor = 1 })
+        world.pass(.seconds(1))
+        #expect(try world.view(app())?.record.servedRevision == RevisionNumber(2))
+        #expect(!world.journal(app()).contains { $0.hasPrefix("step") && $0.contains("Fetch revision 1") })
+    }
+
+    @Test func `a delete interrupts an install, and what is half done is removed`() throws {
+        let world = World()
+        world.put(app(1), app(2))
+        world.faults.stall("install")
+        world.put(app())
+        #expect(try world.phase(app()) == .installing)
+        world.faults.unstall()
+        world.remove(app())
+        world.pass(.seconds(1))
+        #expect(try world.view(app()) == nil)
+        world.simulation.checkEnd()
+        #expect(world.simulation.violations == [])
+    }
+
+    // reliability.md: "1 s, doubling, cap 5 min, ±20 % jitter".
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func `attempts are spaced by a doubling pause with jitter`(_ seed: UInt64) throws {
+        let world = World(seed: seed)
+        world.faults.fail("prepare")
+        world.put(app())
+        world.pass(.seconds(60))
+        let failures = (world.disk.journals[app().key] ?? []).filter {
+            if case .stepFailed(.prepare, _, _) = $0.kind { true } else { false }
+        }
+        #expect(failures.count == 4)  // retry.limit: 3
+        let pauses = zip(failures, failures.dropFirst()).map { ($1.at.uptime - $0.at.uptime) / .seconds(1) }
+        for (pause, expected) in zip(pauses, [1.0, 2, 4]) {
+            #expect(pause >= expected * 0.8 && pause <= expected * 1.2)
+        }
+        #expect(try world.phase(app()) == .failed)
+    }
+
+    @Test func `only so many deployments are worked on at once, and each gets its turn`() throws {
+        var options = EngineOptions()
+        options.parallelLimit = 3
+        let world = World(options: options)
+        world.faults.stall("validate")
+        for index in 0..<8 { world.put(app(index)) }
+        #expect(world.lines.filter { $0.hasSuffix("hangs") }.count == 3)
+        world.faults.unstall()
+        world.pass(.seconds(35))
+        for index in 0..<8 { #expect(try world.phase(app(index)) == .running) }
+    }
+
+    @Test func `nothing is started or stopped while only observing`() throws {
+        var options = EngineOptions()
+        options.observeOnly = true
+        let world = World(options: options)
+        world.put(app())
+        world.pass(.seconds(60))
+        #expect(world.starts(app(), 1) == 0)
+        #expect(try world.view(app())?.wait?.reason.word == "SourceProblem")
+    }
+}
