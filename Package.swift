@@ -156,6 +156,7 @@ let package = Package(
             ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", logging]
         ),
         tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
+        tests("eraTests", ["era", "ERACore", "ERAAPI", "ERAClient", "ERAManifest", arguments]),
         tests("IntegrationTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAClient"]),
         tests("TidyTests", ["ERACore", "ERAManifest"]),
     ]
