@@ -18,30 +18,30 @@ struct Era: AsyncParsableCommand {
             """,
         version: "era \(version)",
         groupedSubcommands: [
-            CommandGroup(name: "Run:", subcommands: [DaemonCommand.self, ReconcileCommand.self]),
+            CommandGroup(name: "Run", subcommands: [DaemonCommand.self, ReconcileCommand.self]),
             CommandGroup(
-                name: "Look:",
+                name: "Look",
                 subcommands: [
                     GetCommand.self, DescribeCommand.self, EventsCommand.self, LogsCommand.self,
                     HistoryCommand.self, SourcesCommand.self,
                 ]
             ),
             CommandGroup(
-                name: "Declare:",
+                name: "Declare",
                 subcommands: [
                     ValidateCommand.self, PlanCommand.self, DiffCommand.self, ApplyCommand.self,
                     DeleteCommand.self, WaitCommand.self,
                 ]
             ),
             CommandGroup(
-                name: "Intervene:",
+                name: "Intervene",
                 subcommands: [
                     RollbackCommand.self, RetryCommand.self, AcceptCommand.self, RestartCommand.self,
                     SuspendCommand.self, ResumeCommand.self, PruneCommand.self,
                 ]
             ),
             CommandGroup(
-                name: "Learn:",
+                name: "Learn",
                 subcommands: [
                     ExplainCommand.self, SchemaCommand.self, GraphCommand.self, PluginsCommand.self,
                     DoctorCommand.self, VersionCommand.self,

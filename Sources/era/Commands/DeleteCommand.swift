@@ -94,7 +94,10 @@ struct DeleteCommand: AsyncParsableCommand {
         let end = clock.now + timeout
         for key in keys {
             if wait {
-                try await Awaiting(client, key, .deleted).finish(within: max(.zero, end - clock.now))
+                try await Awaiting(client, key, .deleted).finish(
+                    within: max(.zero, end - clock.now),
+                    of: timeout
+                )
                 Console.line("deployment \(key) deleted")
             } else {
                 Console.line("deployment \(key) is being deleted")

@@ -42,7 +42,11 @@ struct GetCommand: AsyncParsableCommand {
         if !names.isEmpty, allNamespaces || selector != nil {
             throw ValidationError("a NAME goes with neither --all-namespaces nor --selector; leave one out")
         }
-        if let selector { _ = try LabelSelector(selector) }
+        do {
+            if let selector { _ = try LabelSelector(selector) }
+        } catch {
+            throw ValidationError("\(error)")
+        }
     }
 
     func run() async throws {

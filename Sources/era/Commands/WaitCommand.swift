@@ -45,7 +45,7 @@ struct WaitCommand: AsyncParsableCommand {
         for name in names {
             let key = namespace.key(name)
             if goal != .deleted { try await warnIfUnknown(key, client) }
-            try await Awaiting(client, key, goal).finish(within: max(.zero, end - clock.now))
+            try await Awaiting(client, key, goal).finish(within: max(.zero, end - clock.now), of: timeout)
             Console.line("deployment \(key) is \(goal.text)")
         }
     }

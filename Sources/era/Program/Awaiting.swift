@@ -99,15 +99,16 @@ struct Awaiting: Sendable {
     }
 
     /// Returns once the goal is reached, within a limit.
+    /// - Parameter whole: What the limit is the rest of, for the error; nil where it is all there is.
     /// - Throws: As ``finish()``, and ``CommandFailure`` with ``ProgramExit/timedOut``.
-    func finish(within limit: Duration) async throws {
+    func finish(within limit: Duration, of whole: Duration? = nil) async throws {
         let isDone: Void? = try await Deadline.run(limit) { try await finish() }
         guard isDone == nil else { return }
         // What it is doing instead is worth a question; the time-out is told without the answer, too.
         let object = try? await client.get(key)
         let state = object.map { "it is \($0.phaseText)" + ($0.summary.isEmpty ? "" : ", \($0.summary)") }
         throw CommandFailure(
-            "\(key) was not \(goal.text) within \(limit.manifestText): "
+            "\(key) was not \(goal.text) within \((whole ?? limit).manifestText): "
                 + "\(state ?? "there is no such deployment"); see: era describe \(key)",
             .timedOut
         )

@@ -84,5 +84,11 @@ struct OptionTable: Equatable, Sendable {
         return false
     }
 
+    /// The flag that takes another one back: `no-wait` of `wait`, and the other way round.
+    func opposite(of name: String) -> (index: Int, name: String)? {
+        let opposite = name.hasPrefix("no-") ? String(name.dropFirst(3)) : "no-\(name)"
+        return index(ofLong: opposite).map { ($0, opposite) }
+    }
+
     func index(ofLong name: String) -> Int? { options.firstIndex { $0.longNames.contains(name) } }
 }

@@ -18,9 +18,23 @@ struct SettingsLayers {
         // Asked by a shell's completion (three dashes): what it sends is not a command line.
         guard !(arguments.first?.hasPrefix("---") ?? false) else { return arguments }
         let line = Self.split(arguments, root)
-        guard !line.path.isEmpty else { return arguments }
+        guard !line.path.isEmpty else {
+            try Self.checkCommand(line.rest.first, of: root)
+            return arguments
+        }
         // `--` and what follows are operands: options go before.
         return line.path + (try added(to: line)) + line.rest
+    }
+
+    /// - Throws: ``CommandFailure`` for a word that names no command.
+    private static func checkCommand(_ word: String?, of root: any ParsableCommand.Type) throws {
+        guard let word, !word.hasPrefix("-"), word != "help" else { return }
+        let names = root.configuration.subcommands.flatMap { [$0._commandName] + $0.configuration.aliases }
+        let hint = Nearest.word(to: word, among: names).map { "did you mean \($0)?" }
+        throw CommandFailure(
+            "there is no command \(word); \(hint ?? "see: \(root._commandName) --help")",
+            .wrongUsage
+        )
     }
 
     /// A command line: the command's words, the command, the rest.
@@ -38,7 +52,9 @@ struct SettingsLayers {
             guard !given.contains(index), let name = option.longNames.first, !Self.typedOnly.contains(name),
                 let variable = option.variable, let value = environment[variable], !value.isEmpty
             else { return [String]() }
-            return try Self.arguments(for: option, name, value, variable)
+            let opposite = table.opposite(of: name)
+            if let opposite, given.contains(opposite.index) { return [] }
+            return try Self.arguments(for: option, name, value, variable, opposite: opposite?.name)
         }
     }
 
@@ -46,12 +62,13 @@ struct SettingsLayers {
         for option: OptionTable.Option,
         _ name: String,
         _ value: String,
-        _ variable: String
+        _ variable: String,
+        opposite: String?
     ) throws -> [String] {
         guard option.takesValue else {
             switch value.lowercased() {
             case "true", "1", "yes", "on": return ["--\(name)"]
-            case "false", "0", "no", "off": return []
+            case "false", "0", "no", "off": return opposite.map { ["--\($0)"] } ?? []
             default:
                 throw CommandFailure("\(variable) is \"\(value)\"; set it to true or false", .wrongUsage)
             }
