@@ -77,6 +77,7 @@ import Testing
         let world = World(isBooted: false)
         world.simulation.source.change { $0.isUnavailable = true }
         world.simulation.boot()
+        world.settle()
         #expect(try world.ask { await $0.health() }.isReady)
         world.source.change { $0.isUnavailable = false }
         world.put(app(), app(1))

@@ -4,10 +4,11 @@ public import ERACore
 /// What the API reads.
 extension Engine: ControlPlane {
     public func list() -> DeploymentList {
-        DeploymentList(
-            views: entries.values.filter(\.isShown).map(\.view).sorted { $0.record.key < $1.record.key },
-            resourceVersion: outbox.resourceVersion
-        )
+        // Keys are cheaper to sort than views.
+        let views = entries.keys.sorted().compactMap { key in
+            entries[key].flatMap { $0.isShown ? $0.view : nil }
+        }
+        return DeploymentList(views: views, resourceVersion: outbox.resourceVersion)
     }
 
     public func view(_ key: DeploymentKey) -> DeploymentView? {

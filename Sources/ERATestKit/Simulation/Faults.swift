@@ -72,6 +72,9 @@ final class Faults: Sendable {
         if let other { chronicle.violate("\(name) while \(other) is under way") }
     }
 
+    /// Whether nothing is being done to any deployment.
+    var isIdle: Bool { state.withLock { $0.underway.isEmpty } }
+
     private func end(_ deployment: DeploymentKey?) {
         guard let deployment else { return }
         state.withLock { $0.underway[deployment] = nil }

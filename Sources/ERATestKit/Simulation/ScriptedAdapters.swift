@@ -95,6 +95,7 @@ struct ScriptedProber: HealthProber {
     let owners: @Sendable (Int) -> DeploymentKey?
 
     func probe(_ request: ProbeRequest) async -> ProbeOutcome {
+        faults.chronicle.count("probe")
         guard case .tcp(_, let port) = request.target, let key = owners(port) else {
             return .failure("nobody listens")
         }

@@ -49,6 +49,7 @@ struct ScriptedPlugin: RuntimePlugin {
 
     func status(_ id: InstanceID) async throws -> InstanceStatus {
         try faults.ensureAlive(incarnation)
+        faults.chronicle.count("status")
         if faults.isOn, faults.random.chance(0.02) {
             throw Failure.transient(.timeout, "no answer from \(id), by script")
         }

@@ -128,7 +128,9 @@ extension Simulation {
         // A version that failed, be it through the world's fault, is quarantined until somebody says retry.
         if record.phase == .failed || record.phase == .rollbackFailed { return true }
         if waitsForHopeless(deployment) { return true }
-        switch deployment.behaviour {
+        // What a rollback restored may be no better than what failed.
+        let served = record.servedRevision.flatMap { record.revisions[$0]?.spec.behaviour }
+        switch served ?? deployment.behaviour {
         case .good: return record.phase == .running
         case .crashes, .sick, .unstartable, .invalid, .missing, .neverReady:
             // It may have counted as healthy for a moment and be started again and again.

@@ -90,7 +90,9 @@ extension Simulation {
     }
 
     private func operate() {
-        let key = SimulatedDeployment(index: random.below(Self.nameCount)).key
+        var key = SimulatedDeployment(index: random.below(Self.nameCount)).key
+        let stuck = disk.contents.records.filter { $0.value.record.phase == .rollbackFailed }.keys.min()
+        if let stuck, random.chance(0.8) { key = stuck }
         let fitting: [Intent] =
             switch disk.contents.records[key]?.record.phase {
             case .rollbackFailed: [.accept, .retry, .rollback(to: nil)]
@@ -100,7 +102,7 @@ extension Simulation {
         let intents: [Intent] = fitting + [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
         guard let intent = random.pick(intents) else { return }
         checks.intents[key, default: 0] += 1
-        ask { _ = try await $0.request(intent, for: key) }
+        ask { [key] in _ = try await $0.request(intent, for: key) }
         if random.chance(0.1) { ask { _ = try await $0.confirmPrune() } }
         log("\(intent) \(key)")
     }
@@ -201,7 +203,7 @@ extension Simulation {
             checkSafety()
             runWorkloads()
             // What nobody hinted at is found by the next full look.
-            if unconverged.isEmpty, clock.now().uptime - start > .seconds(65) { break }
+            if faults.isIdle, unconverged.isEmpty, clock.now().uptime - start > .seconds(65) { break }
             release()
             pass(.seconds(30))
         }

@@ -184,15 +184,15 @@ public final class Simulation {
     }
 
     /// Runs everything that can run now.
-    func settle() {
-        var rest = Self.jobLimit
+    func settle(jobLimit: Int = Simulation.jobLimit) {
+        var rest = jobLimit
         while rest > 0 {
             if faults.isCrashing { crashAndBoot() }
             guard executor.runOne() else { return }
             jobs += 1
             rest -= 1
         }
-        violations.append("livelock: \(Self.jobLimit) jobs without time passing")
+        violations.append("livelock: \(jobLimit) jobs without time passing")
     }
 
     /// Lets time pass until somebody wakes, at most `duration`.

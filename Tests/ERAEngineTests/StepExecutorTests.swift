@@ -1,0 +1,132 @@
+import ERAContracts
+import ERACore
+import ERAManifest
+import Synchronization
+import Testing
+
+@testable import ERAEngine
+@testable import ERATestKit
+
+@Suite struct StepExecutorTests {
+    private let simulation = Simulation(seed: 1)
+    private let first = RevisionNumber(1)
+
+    private func executor(_ change: (inout PluginDescription) -> Void = { _ in }, isInstalled: Bool = true)
+        -> StepExecutor
+    {
+        simulation.faults.turnOff()
+        let incarnation = simulation.faults.boot()
+        var plugin = ScriptedPlugin(
+            host: simulation.host,
+            faults: simulation.faults,
+            incarnation: incarnation,
+            changed: Hints(),
+            sabotage: nil
+        )
+        change(&plugin.description)
+        let seams = simulation.seams(incarnation)
+        return StepExecutor(
+            plugins: isInstalled ? [.process: plugin] : [:],
+            workspace: seams.workspace,
+            fetcher: seams.fetcher
+        )
+    }
+
+    private func record(_ change: (inout DeploymentSpec) -> Void = { _ in }) throws -> DeploymentRecord {
+        var deployment = try declared(app(1))
+        change(&deployment.spec)
+        let change = DeploymentRecord.change(
+            of: nil,
+            to: deployment,
+            templateHash: templateHash(of: deployment.spec),
+            origin: Origin(source: "api", path: nil),
+            uid: "uid",
+            at: simulation.clock.now().wall
+        )
+        guard case .declare(let kind) = change else { throw CancellationError() }
+        return try DeploymentRecord(
+            key: deployment.key,
+            founding: JournalEvent(at: simulation.clock.now(), kind)
+        )
+    }
+
+    private func perform(_ step: Step, _ record: DeploymentRecord, by executor: StepExecutor) async throws
+        -> StepResult
+    {
+        try await executor.perform(
+            StepExecutor.Order(step: step, record: record, active: [], progress: { _ in })
+        )
+    }
+
+    /// What is not declared is refused, never faked (design.md §5, "Capabilities are declared").
+    @Test(arguments: PluginDescription.Capability.allCases)
+    func `a capability that the plugin lacks is refused at Validating`(
+        _ capability: PluginDescription.Capability
+    ) async throws {
+        let executor = executor { $0.capabilities.remove(capability) }
+        let record = try record { spec in
+            spec.volumes = []
+            switch capability {
+            case .withoutArtifact: break
+            case .passSocket: spec.ports[0].passSocket = true
+            case .resourceLimits: spec.resources = ResourceLimits(pids: 3)
+            case .user: spec.user = "nobody"
+            case .volumes:
+                if let name = PartName(rawValue: "state") {
+                    spec.volumes = [
+                        VolumeSpec(name: name, mountPath: "state", source: .persistent(retain: true))
+                    ]
+                }
+            case .logs: break
+            case .execProbe:
+                spec.health.liveness = ProbeSpec(handler: .exec(command: ["true"]))
+            case .blueGreen: spec.update.strategy = .blueGreen
+            }
+        }
+        // Logs are asked for by people, not by the manifest.
+        guard capability != .logs else { return }
+        await #expect { () async throws -> Void in
+            _ = try await perform(.validate(first), record, by: executor)
+        } throws: { error in
+            (error as? Failure)?.code == .invalidSpec && (error as? Failure)?.persistence == .permanent
+        }
+        let able = self.executor()
+        #expect(try await perform(.validate(first), record, by: able) == .done)
+    }
+
+    @Test func `a plugin of another version is refused`() async throws {
+        let record = try record { $0.runtime.pluginVersion = try? VersionRequirement(">=2.0.0") }
+        await #expect { () async throws -> Void in
+            _ = try await perform(.validate(first), record, by: executor())
+        } throws: { ($0 as? Failure)?.code == .pluginVersionRefused }
+    }
+
+    @Test func `a plugin that is not there is named, with those that are`() async throws {
+        let record = try record()
+        await #expect { () async throws -> Void in
+            _ = try await perform(.validate(first), record, by: executor(isInstalled: false))
+        } throws: { ($0 as? Failure)?.code == .pluginMissing }
+    }
+
+    @Test func `what was never installed is removed without its plugin`() async throws {
+        let record = try record()
+        #expect(try await perform(.purge(first), record, by: executor(isInstalled: false)) == .done)
+    }
+
+    @Test func `a handle that was lost with a crash is made again before the start`() async throws {
+        let record = try record()
+        let executor = executor()
+        _ = try await perform(.prepare(first), record, by: executor)
+        #expect(record.handles[first] == nil)
+        _ = try await perform(.start(first), record, by: executor)
+        #expect(simulation.host.running == [InstanceID(record.key, first)])
+        #expect(simulation.host.violations == [])
+    }
+
+    @Test func `a revision that is not remembered is a fault, not a crash`() async throws {
+        let record = try record()
+        await #expect { () async throws -> Void in
+            _ = try await perform(.install(RevisionNumber(9)), record, by: executor())
+        } throws: { ($0 as? Failure)?.code == .internalFault }
+    }
+}
