@@ -48,6 +48,8 @@ struct ReconcileCommand: AsyncParsableCommand {
     private func askDaemon(_ client: ERAClient) async throws -> Summary {
         Console.noteLine("a daemon runs here; asking it")
         try await client.resync()
+        try await Task.sleep(for: OneShot.settleTime)
+        try await client.resync()
         if confirmPrune { _ = try await client.confirmPrune() }
         let deadline = ContinuousClock.now + timeout
         while true {
@@ -69,6 +71,8 @@ struct ReconcileCommand: AsyncParsableCommand {
         )
         let engine = composition.engine
         let summary = try await OneShot(engine).run(until: ContinuousClock.now + timeout) {
+            try await Task.sleep(for: OneShot.settleTime)
+            await engine.resync()
             if confirmPrune { _ = try await engine.confirmPrune() }
         } check: { isOver in
             let now = SystemClock().now()
