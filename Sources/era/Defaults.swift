@@ -1,7 +1,7 @@
 /// Where ERA keeps what it keeps, unless somebody says otherwise.
 ///
-/// Root has the places of the Filesystem Hierarchy Standard 3.0, everybody else those of the XDG Base Directory
-/// Specification 0.8.
+/// Root has the places of the Filesystem Hierarchy Standard 3.0, everybody else those of the XDG Base
+/// Directory Specification 0.8.
 struct Defaults: Equatable, Sendable {
     /// Configuration of the daemon.
     var configFile: String
@@ -39,7 +39,8 @@ struct Defaults: Equatable, Sendable {
         manifestsDirectory = "\(configuration)/manifests"
         secretsDirectory = "\(configuration)/secrets"
         dataDirectory = (directory("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/era"
-        // Without a session there is no XDG_RUNTIME_DIR, and no other place that ends with the boot is the user's own.
+        // Without a session there is no XDG_RUNTIME_DIR, and no other place that ends with the boot is the
+        // user's own.
         runDirectory = directory("XDG_RUNTIME_DIR").map { "\($0)/era" } ?? "\(dataDirectory)/run"
     }
 

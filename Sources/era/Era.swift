@@ -9,12 +9,13 @@ struct Era: AsyncParsableCommand {
         commandName: "era",
         abstract: "Deploys programs on this machine as manifests declare them, and keeps them so.",
         discussion: """
-            Every option has a variable: --run-dir is ERA_RUN_DIR, --namespace is ERA_NAMESPACE, -o is ERA_OUTPUT; \
-            a flag takes true or false, a list takes commas. An option that is given wins. What asks for your \
-            consent (--all, --confirm) must be given.
+            Every option has a variable: --run-dir is ERA_RUN_DIR, --namespace is ERA_NAMESPACE, -o is \
+            ERA_OUTPUT; a flag takes true or false, a list takes commas. An option that is given wins. \
+            What asks for your consent (--all, --confirm) must be given.
 
-            Data goes to standard output, talk to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, \
-            3 a daemon runs already or cannot be reached, 4 some deployment is Failed or was rolled back, 5 time-out.
+            Data goes to standard output, talk to standard error. Exit codes: 0 done, 1 failed, 2 wrong \
+            usage, 3 a daemon runs already or cannot be reached, 4 some deployment is Failed or was \
+            rolled back, 5 time-out.
             """,
         version: "era \(version)",
         groupedSubcommands: [

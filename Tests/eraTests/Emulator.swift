@@ -1,5 +1,5 @@
-/// A terminal that understands what ``LiveTable`` writes: printable text, carriage return, line feed, cursor up,
-/// erase to the end of the line, erase to the end of the screen. Anything else is a failure.
+/// A terminal that understands what ``LiveTable`` writes: printable text, carriage return, line feed, cursor
+/// up, erase to the end of the line, erase to the end of the screen. Anything else is a failure.
 struct Emulator {
     private(set) var columns: Int
     private(set) var rows: Int

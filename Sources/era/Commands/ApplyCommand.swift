@@ -10,8 +10,8 @@ struct ApplyCommand: AsyncParsableCommand {
         commandName: "apply",
         abstract: "Declare deployments through the daemon.",
         discussion: """
-            All files are checked first; when one has a mistake, nothing is applied. A deployment that a file of the \
-            daemon's sources declares is changed there, not here.
+            All files are checked first; when one has a mistake, nothing is applied. A deployment that a \
+            file of the daemon's sources declares is changed there, not here.
             """
     )
 
@@ -100,12 +100,15 @@ struct FileOption: ParsableArguments {
 
 /// Answers that say no, with what to do about them.
 enum Refusal {
-    /// The error with the deployment that it is about, and the place to change it where it is declared elsewhere.
+    /// The error with the deployment that it is about, and the place to change it where it is declared
+    /// elsewhere.
     static func explained(_ error: ClientError, _ key: DeploymentKey) -> CommandFailure {
         if let place = declaredElsewhere(error) {
             return CommandFailure("deployment \(key) is declared in \(place); change it there")
         }
-        return CommandFailure("deployment \(key): \(error)")
+        let text = "\(error)"
+        // Some answers name it themselves.
+        return CommandFailure(text.contains("\(key)") ? text : "deployment \(key): \(text)")
     }
 
     /// Where a deployment is declared, when that is why the daemon refuses to touch it.

@@ -9,8 +9,8 @@ struct DeleteCommand: AsyncParsableCommand {
         commandName: "delete",
         abstract: "Stop deployments and remove what they left.",
         discussion: """
-            What a file declares is deleted by removing it from the file: the error names it. With --all and without \
-            a daemon, everything that still runs is stopped and removed here and now.
+            What a file declares is deleted by removing it from the file: the error names it. With --all \
+            and without a daemon, everything that still runs is stopped and removed here and now.
             """,
         aliases: ["rm"]
     )

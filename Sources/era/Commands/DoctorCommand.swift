@@ -10,8 +10,9 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check this machine and this installation, and say what to do about what is wrong.",
-        discussion:
-            "As the user that runs the daemon, it sees what the daemon sees. Exit code 1 where ERA cannot work."
+        discussion: """
+            Run it as the user that runs the daemon: it sees what that sees. Exit code 1 where ERA cannot work.
+            """
     )
 
     @Option(

@@ -9,8 +9,8 @@ struct PruneCommand: AsyncParsableCommand {
         commandName: "prune",
         abstract: "Delete what a source no longer declares, where that was too much at once.",
         discussion: """
-            When many or all deployments vanish from a source together, their deletion waits: the directory may \
-            only be unmounted. Without --confirm, they are listed.
+            When many or all deployments vanish from a source together, their deletion waits: the \
+            directory may only be unmounted. Without --confirm, they are listed.
             """
     )
 

@@ -8,8 +8,9 @@ struct ValidateCommand: ParsableCommand {
         commandName: "validate",
         abstract: "Find every mistake in manifests, without a daemon.",
         discussion: """
-            Each mistake with its file, line and column, what is wrong, and what would be right. Of a directory: all \
-            that ends in .yaml, .yml or .json, also in directories inside. Exit code 1 where there is an error.
+            Each mistake with its file, line and column, what is wrong, and what would be right. Of a \
+            directory: all that ends in .yaml, .yml or .json, also in directories inside. Exit code 1 \
+            where there is an error.
             """
     )
 

@@ -9,8 +9,8 @@ struct WaitCommand: AsyncParsableCommand {
         commandName: "wait",
         abstract: "Wait until deployments are ready, gone, or in a phase.",
         discussion: """
-            What is not declared yet is waited for. Exit code 4 as soon as a deployment has failed or was rolled back, \
-            5 when the time is over.
+            What is not declared yet is waited for. Exit code 4 as soon as a deployment has failed or \
+            was rolled back, 5 when the time is over.
             """
     )
 

@@ -49,7 +49,7 @@ struct DirectoryCheck {
             if access(parent, W_OK) == 0 { return .good(subject, "\(path) is made by the daemon") }
             return .problem(
                 subject,
-                "\(path) is not there, and this user may not make it in \(parent); make it, or name another one"
+                "\(path) is not there, and this user may not make it in \(parent); make it, or name another"
             )
         }
     }
@@ -80,7 +80,8 @@ struct DirectoryCheck {
         return .good(subject, "\(path)")
     }
 
-    /// The directory itself or one above it that somebody else may write to; a sticky one keeps others' names safe.
+    /// The directory itself or one above it that somebody else may write to; a sticky one keeps others' names
+    /// safe.
     static func writableByOthers(_ path: String, userID: UInt32) -> String? {
         var current = path
         while true {

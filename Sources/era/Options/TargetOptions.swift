@@ -16,8 +16,8 @@ struct TargetOptions: ParsableArguments {
     @OptionGroup var namespace: NamespaceOption
     @OptionGroup var connection: ConnectionOptions
 
-    /// Passes on what somebody asks for, to one deployment after the other; the others are asked, too, when one
-    /// refuses.
+    /// Passes on what somebody asks for, to one deployment after the other; the others are asked, too, when
+    /// one refuses.
     ///
     /// - Parameter done: What is said of each that accepted, after its name.
     /// - Throws: ``CommandFailure`` when one refused; ``ClientError`` when nobody answers.

@@ -13,8 +13,8 @@ enum Console {
     /// Writes a line of talk.
     static func noteLine(_ text: String) { note(text + "\n") }
 
-    /// Writes everything. Whoever no longer reads ends the program as it ends any other: by SIGPIPE, which libraries
-    /// switch off.
+    /// Writes everything. Whoever no longer reads ends the program as it ends any other: by SIGPIPE, which
+    /// libraries switch off.
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var rest = bytes[...]
         while !rest.isEmpty {

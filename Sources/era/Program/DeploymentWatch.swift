@@ -4,8 +4,8 @@ import ERACore
 
 /// Follows deployments for as long as the daemon tells about them.
 ///
-/// A watch that the daemon ends, because the reader was too slow, begins again; when no daemon answers any more,
-/// that is the error.
+/// A watch that the daemon ends, because the reader was too slow, begins again; when no daemon answers any
+/// more, that is the error.
 struct DeploymentWatch: Sendable {
     let client: ERAClient
     /// Nil for all.

@@ -31,8 +31,8 @@ struct ErrorReport: Equatable {
         self.exit = exit
     }
 
-    /// Errors that ArgumentParser throws, to ask for help or because it cannot read the command line; it wraps those
-    /// that commands throw while their arguments are read.
+    /// Errors that ArgumentParser throws, to ask for help or because it cannot read the command line; it
+    /// wraps those that commands throw while their arguments are read.
     private init(ofArgumentParser error: any Error) {
         let code = Era.exitCode(for: error)
         let message = Era.fullMessage(for: error)

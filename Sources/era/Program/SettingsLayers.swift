@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// Settings that stand outside the command line, made into arguments before it is parsed: so every option has its
-/// variable, and no command knows of them.
+/// Settings that stand outside the command line, made into arguments before it is parsed: so every option has
+/// its variable, and no command knows of them.
 struct SettingsLayers {
     /// What asks for consent, or is no setting at all, counts only where it is typed.
     static let typedOnly: Set<String> = ["help", "version", "all", "confirm"]

@@ -3,7 +3,8 @@ import ERAClient
 import ERACore
 
 extension ERAClient {
-    /// Runs a request about one deployment; where there is none of that name, the error says which name was meant.
+    /// Runs a request about one deployment; where there is none of that name, the error says which name was
+    /// meant.
     func about<Answer: Sendable>(
         _ key: DeploymentKey,
         _ request: (ERAClient) async throws -> Answer

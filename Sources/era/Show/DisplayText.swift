@@ -1,4 +1,5 @@
-/// Texts that came from elsewhere, made fit for a terminal: what a workload or a server wrote must not move the cursor.
+/// Texts that came from elsewhere, made fit for a terminal: what a workload or a server wrote must not move
+/// the cursor.
 enum DisplayText {
     /// On one line: line ends become spaces, control characters are shown as their pictures.
     static func line(_ text: String) -> String { shown(text, keepingLines: false) }

@@ -35,8 +35,8 @@ struct LiveTable {
         self.columns = columns
     }
 
-    /// What to write so that the reader knows these deployments: on a terminal the whole table over the one that is
-    /// there, elsewhere a line for each row that differs.
+    /// What to write so that the reader knows these deployments: on a terminal the whole table over the one
+    /// that is there, elsewhere a line for each row that differs.
     ///
     /// - Parameter size: The terminal's at this moment; nil where it does not tell.
     /// - Returns: Nothing, when the reader knows it all.
@@ -59,7 +59,8 @@ struct LiveTable {
     private mutating func redraw(_ objects: [DeploymentObject], _ now: WallTime, _ size: Size) -> String {
         let rows = objects.map { DeploymentRow($0).cells(columns, now: now) }
         let lines = Self.fitting(TextTable(columns.header, rows), size)
-        // A line as wide as the terminal would leave the cursor where terminals differ: one column stays free.
+        // A line as wide as the terminal would leave the cursor where terminals differ: one column stays
+        // free.
         let width = max(1, size.columns - 1)
         let all = lines.header + lines.rows
         let columnWidths = TextTable.widths(of: all)
@@ -91,8 +92,8 @@ struct LiveTable {
         return (header, Array(table.rows.prefix(shown)), [DisplayText.cut(rest, to: size.columns - 1)])
     }
 
-    /// To the first line of the table on the screen. A terminal that has become narrower has broken lines that were
-    /// wider than it is now.
+    /// To the first line of the table on the screen. A terminal that has become narrower has broken lines
+    /// that were wider than it is now.
     private func returnToTop(_ size: Size) -> String {
         let lines = drawn.reduce(0) { $0 + max(1, ($1 + size.columns - 1) / max(1, size.columns)) }
         let reachable = min(lines, max(1, size.rows) - 1)
