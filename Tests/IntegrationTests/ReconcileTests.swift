@@ -1,0 +1,78 @@
+import ERAAPI
+import ERAClient
+import ERAContracts
+import ERACore
+import Glibc
+import Testing
+
+/// `era reconcile`, for cron and CI.
+@Suite(.timeLimit(.minutes(5)))
+struct ReconcileTests {
+    @Test func `without a daemon it converges, leaves what runs, and its code says what came of it`()
+        async throws
+    {
+        try await Machine.with { machine in
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            let first = try await reconcile(machine)
+            #expect(first.code == 0, "\(first.error)")
+            #expect(first.output.contains("default/web Running 1.0.0"))
+            let process = try #require(machine.workloads("web").first)
+            #expect(Greeting(await ask(app.port).body)?.pid == process.pid)
+            // Nothing to do: nothing is touched.
+            #expect(try await reconcile(machine).code == 0)
+            #expect(machine.workloads("web") == [process])
+
+            try machine.declare(app.broken("2.0.0"))
+            let failed = try await reconcile(machine)
+            #expect(failed.code == 4, "\(failed.output)\(failed.error)")
+            #expect(Greeting(await ask(app.port).body)?.version == "1.0.0")
+            #expect(try await reconcile(machine).code == 4)
+
+            try machine.declare(app.at("3.0.0"))
+            try machine.place("apiVersion: era.dev/v1\nkind: Deployment\nspec: 7\n", "wrong.yaml")
+            let wrong = try await reconcile(machine)
+            #expect(wrong.code == 1)
+            #expect(wrong.error.contains("wrong.yaml:"), "\(wrong.error)")
+            // One file's mistake does not hold up the others.
+            #expect(Greeting(await ask(app.port).body)?.version == "3.0.0")
+        }
+    }
+
+    @Test func `what takes too long is a time-out, and the next run goes on with it`() async throws {
+        try await Machine.with { machine in
+            var app = App(name: "web", port: try machine.port())
+            app.options = ["--ready-after", "6"]
+            try machine.declare(app)
+            let slow = try await reconcile(machine, "--timeout", "2s")
+            #expect(slow.code == 5, "\(slow.output)\(slow.error)")
+            let process = try #require(machine.workloads("web").first)
+            #expect(try await reconcile(machine).code == 0)
+            #expect(machine.workloads("web") == [process])
+        }
+    }
+
+    @Test func `with a daemon it asks that one`() async throws {
+        try await Machine.with { machine in
+            let daemon = try await machine.daemon()
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            let outcome = try await reconcile(machine)
+            #expect(outcome.code == 0, "\(outcome.output)\(outcome.error)")
+            #expect(outcome.error.contains("a daemon runs here"))
+            #expect(outcome.output.contains("default/web Running 1.0.0"))
+            try machine.declare(app.broken("2.0.0"))
+            #expect(try await reconcile(machine).code == 4)
+            #expect(daemon.end == nil)
+            machine.withdraw("web")
+            let held = try await reconcile(machine)
+            #expect(held.code == 1 && held.error.contains("--confirm-prune"), "\(held.error)")
+            #expect(try await reconcile(machine, "--confirm-prune").code == 0)
+            try await machine.vanishes("web")
+        }
+    }
+
+    private func reconcile(_ machine: Machine, _ more: String...) async throws -> Machine.Outcome {
+        try await machine.era(["reconcile"] + machine.directories + more)
+    }
+}

@@ -1,0 +1,71 @@
+import ERAAPI
+import ERAClient
+import ERAContracts
+import ERACore
+import Glibc
+import Testing
+
+/// Sockets that ERA keeps open while programs come and go.
+@Suite(.timeLimit(.minutes(5)))
+struct SocketTests {
+    @Test func `no connection is refused in restarts, updates, rollbacks and crashes`() async throws {
+        try await Machine.with { machine in
+            try await machine.daemon()
+            var app = App(name: "web", port: try machine.port(), passSocket: true)
+            try machine.declare(app)
+            try await machine.runs(app)
+            let port = app.port
+            let tally = try await withThrowingTaskGroup(of: [Answer: Int].self) { group in
+                for _ in 0..<2 {
+                    group.addTask {
+                        var tally: [Answer: Int] = [:]
+                        while !Task.isCancelled {
+                            switch await ask(port, within: .seconds(30)) {
+                            case .answered: tally[.answered(200, ""), default: 0] += 1
+                            case let other: tally[other, default: 0] += 1
+                            }
+                        }
+                        return tally
+                    }
+                }
+                for number in 1...5 {
+                    app.version = "1.\(number).0"
+                    try machine.declare(app)
+                    try await machine.runs(app)
+                    if number.isMultiple(of: 2) {
+                        let old = try await machine.runs(app)
+                        _ = try await machine.client.request(.restart, for: machine.key("web"))
+                        try await machine.reaches("web", "was restarted") {
+                            $0.isReady && $0.instance?.pid != old.pid
+                        }
+                        try machine.declare(app.broken("2.\(number).0"))
+                        try await machine.reaches("web", "is rolled back") {
+                            $0.phase == .running && $0.version == app.version && $0.quarantine != nil
+                        }
+                    }
+                }
+                group.cancelAll()
+                return try await group.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+            }
+            #expect(tally[.answered(200, ""), default: 0] > 100)
+            #expect(tally.filter { $0.key != .answered(200, "") } == [:])
+        }
+    }
+
+    @Test func `no connection is refused while a program that was killed comes back`() async throws {
+        try await Machine.with { machine in
+            try await machine.daemon()
+            var app = App(name: "web", port: try machine.port(), passSocket: true)
+            app.more = "restart: {initialDelay: 100ms}"
+            try machine.declare(app)
+            var process = try await machine.runs(app)
+            for _ in 0..<3 {
+                kill(process.pid, SIGKILL)
+                for _ in 0..<20 { #expect(await ask(app.port, within: .seconds(30)) != .refused) }
+                let old = process.pid
+                try await machine.reaches("web", "is back") { $0.isReady && $0.instance?.pid != old }
+                process = try await machine.runs(app)
+            }
+        }
+    }
+}
