@@ -59,14 +59,11 @@ struct HostFaultTests {
     @Test func `stopped for seconds, the daemon goes on without a storm`() async throws {
         try await Machine.with { machine in
             let daemon = try await machine.daemon()
-            var app = App(name: "web", port: try machine.port())
-            app.more = """
-                restart: {initialDelay: 100ms}
-                """
+            let app = App(name: "web", port: try machine.port())
             var probed = App(name: "probed", port: try machine.port())
             probed.program = [Machine.product("sample-web"), "--name", "probed", "--port", "\(probed.port)"]
-            probed.more =
-                "health: {liveness: {httpGet: {path: /healthz, port: http}, periodSeconds: 1, failureThreshold: 2}}"
+            let probe = "httpGet: {path: /healthz, port: http}, periodSeconds: 1, failureThreshold: 2"
+            probed.more = "health: {liveness: {\(probe)}}"
             for app in [app, probed] { try machine.declare(app) }
             let processes = [try await machine.runs(app), try await machine.runs(probed)]
             daemon.signal(SIGSTOP)

@@ -13,7 +13,8 @@ private enum Debian {
 
 /// Servers as people run them, from Debian's packages.
 ///
-/// They are no part of what ERA needs, so `make setup` does not install them; where they are missing the tests say so.
+/// They are no part of what ERA needs, so `make setup` does not install them; where they are missing the
+/// tests say so.
 @Suite(.timeLimit(.minutes(5)))
 struct RealProgramTests {
     @Test(
@@ -146,11 +147,14 @@ struct RealProgramTests {
                 "yes",
                 "--appendfsync", "always", "--save", "",
             ] + more
+        let ping = "exec: {command: [redis-cli, -p, \"\(port)\", ping]}"
         app.more = """
             volumes: [{name: state, mountPath: state, persistent: {}}]
             restart: {initialDelay: 100ms}
             retry: {limit: 1, initialDelay: 100ms}
-            health: {startup: {tcpSocket: {port: http}, periodSeconds: 1, failureThreshold: 60}, liveness: {exec: {command: [redis-cli, -p, "\(port)", ping]}, periodSeconds: 5, timeoutSeconds: 5}}
+            health:
+              startup: {tcpSocket: {port: http}, periodSeconds: 1, failureThreshold: 60}
+              liveness: {\(ping), periodSeconds: 5, timeoutSeconds: 5}
             """
         return app
     }

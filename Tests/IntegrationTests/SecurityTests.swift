@@ -43,8 +43,11 @@ struct SecurityTests {
         ]
         app.more = """
             env: [{name: TOKEN, valueFrom: {secret: {name: api, key: token}}}]
-            volumes: [{name: state, mountPath: state, persistent: {}}, {name: secrets, mountPath: secrets, secret: {name: api}}]
-            health: {startup: {exec: {command: [test, -s, state/count]}, periodSeconds: 1, failureThreshold: 60}}
+            volumes:
+              - {name: state, mountPath: state, persistent: {}}
+              - {name: secrets, mountPath: secrets, secret: {name: api}}
+            health:
+              startup: {exec: {command: [test, -s, state/count]}, periodSeconds: 1, failureThreshold: 60}
             """
         return app
     }

@@ -119,8 +119,8 @@ extension Machine {
         #expect(retainsVolumes || !exists("\(data)/volumes/default/\(name)"))
     }
 
-    /// Holds that what runs is what should: one process for each app, in the version that serves, known to the daemon,
-    /// and nothing else.
+    /// Holds that what runs is what should: one process for each app, in the version that serves, known to
+    /// the daemon, and nothing else.
     ///
     /// - Parameter apps: Each in the version that must serve.
     func holds(_ apps: [App], _ location: SourceLocation = #_sourceLocation) async throws {

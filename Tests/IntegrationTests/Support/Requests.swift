@@ -101,8 +101,8 @@ private func withLoopback<Result>(
 
 /// A port that the kernel gives to nobody else while this exists, and that a program may listen on.
 ///
-/// A bound socket that does not listen: with SO_REUSEADDR on both sides others bind beside it, and the kernel's own
-/// choice of ports passes it by. A class, since it owns the socket.
+/// A bound socket that does not listen: with SO_REUSEADDR on both sides others bind beside it, and the
+/// kernel's own choice of ports passes it by. A class, since it owns the socket.
 final class ReservedPort: Sendable {
     let number: UInt16
     private let descriptor: Int32
