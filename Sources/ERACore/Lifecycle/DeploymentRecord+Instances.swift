@@ -14,7 +14,7 @@ extension DeploymentRecord {
             case .rollout(var rollout):
                 if !restart.restarts(status) && status.isSuccess {
                     run(revision, replacing: rollout.restoreTo, completion: status, at: now)
-                } else if !restart.restarts(status)
+                } else if !restart.restarts(status) || canRestore(rollout)
                     || rollout.attempt.failed(failure, policy(for: revision).retry, jitter, at: now)
                 {
                     rollBack(rollout, failure, at: now)
@@ -56,6 +56,12 @@ extension DeploymentRecord {
             return false
         }
         return true
+    }
+
+    /// Whether what worked is at hand: a new version that ends before it was healthy is then not tried again while
+    /// nothing serves, as one that ends in its bake time is not.
+    private func canRestore(_ rollout: Rollout) -> Bool {
+        rollout.restoreTo.map { $0 != rollout.target } ?? false && policy(for: rollout.target).rollback.enabled
     }
 
     private mutating func ended(

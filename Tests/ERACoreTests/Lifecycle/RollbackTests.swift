@@ -32,6 +32,17 @@ import Testing
         #expect(web.rest == "Running: RolledBack")
     }
 
+    @Test func `a new version that ends before it was healthy is rolled back at once, without further tries`() throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        web.observed.health[2] = .pending("waiting for the startup probe")
+        #expect(try web.settle().last == "Start revision 2")
+        web.observed.instances[2] = .exited(InstanceStatus.Exited(status: .code(1), at: nil))
+        #expect(try web.settle().first == "instanceExited(revision 2: exit code 1)")
+        #expect(web.record.servedRevision == 1)
+        #expect(web.rest == "Running: RolledBack")
+    }
+
     @Test func `a new generation releases the quarantine`() throws {
         var web = try rolledBack()
         try web.declare(3)
