@@ -21,7 +21,8 @@ struct Composition: Sendable {
     /// Makes the directories, takes the lock on the data, and puts an engine together.
     ///
     /// - Parameter manifests: Nil for no source at all: then only the API declares.
-    /// - Throws: ``CommandFailure``: another process has the data directory (exit code 3), it cannot be made, …
+    /// - Throws: ``CommandFailure``: another process has the data directory (exit code 3), it cannot be
+    ///   made, …
     init(
         _ options: EngineOptionsGroup,
         manifests: String?,

@@ -3,15 +3,15 @@ import Glibc
 
 /// The configuration file of the daemon: its options by their names in camelCase, `dataDir: /srv/era`.
 ///
-/// Its settings stand in for variables that are not set, so that flags win over variables, variables over the file,
-/// and the file over the defaults.
+/// Its settings stand in for variables that are not set, so that flags win over variables, variables over the
+/// file, and the file over the defaults.
 struct ConfigurationFile {
     /// The commands that read it.
     static let readers = ["daemon", "reconcile"]
     /// Options that make no sense in it.
     private static let typedOnly = SettingsLayers.typedOnly.union(["config", "confirm-prune"])
 
-    /// The variables, with what the file says where they say nothing; unchanged for commands that do not read it.
+    /// The variables, with the file's settings where they say nothing; unchanged for commands that read none.
     ///
     /// - Throws: ``CommandFailure`` for a file that was named and is not there, and for what is wrong in it.
     static func layered(_ environment: Environment, _ arguments: [String]) throws -> Environment {

@@ -13,8 +13,8 @@ struct DaemonCommand: AsyncParsableCommand {
         commandName: "daemon",
         abstract: "Watch a directory of manifests and keep what it declares running.",
         discussion: """
-            Runs in the foreground; SIGTERM, SIGINT or Ctrl-C end it. What it has deployed goes on running and is \
-            taken over by the next daemon: to end that too, era delete --all.
+            Runs in the foreground; SIGTERM, SIGINT or Ctrl-C end it. What it has deployed goes on running \
+            and is taken over by the next daemon: to end that too, era delete --all.
             """
     )
 
@@ -75,14 +75,22 @@ struct DaemonCommand: AsyncParsableCommand {
         let running = await composition.engine.list().views.filter { $0.instance?.mayHaveProcesses == true }
         await composition.close()
         screen.end()
-        Self.sayWhatGoesOn(running.map(\.record.key))
+        sayWhatGoesOn(running.map(\.record.key))
     }
 
-    private static func sayWhatGoesOn(_ running: [DeploymentKey]) {
+    private func sayWhatGoesOn(_ running: [DeploymentKey]) {
         guard !running.isEmpty else { return Console.noteLine("the daemon has ended; nothing runs") }
         let names = running.map(\.name.rawValue).joined(separator: ", ")
         Console.noteLine("the daemon has ended; these go on running: \(names)")
-        Console.noteLine("to stop and remove them: era delete --all")
+        Console.noteLine("to stop and remove them: \(Self.removal(options, .current))")
+    }
+
+    /// What to type to remove everything: with the directories where they are not the user's defaults.
+    static func removal(_ options: EngineOptionsGroup, _ defaults: Defaults) -> String {
+        var words = [CommandLine.arguments.first ?? "era", "delete", "--all"]
+        if options.runDir != defaults.runDirectory { words += ["--run-dir", options.runDir] }
+        if options.dataDir != defaults.dataDirectory { words += ["--data-dir", options.dataDir] }
+        return words.joined(separator: " ")
     }
 }
 

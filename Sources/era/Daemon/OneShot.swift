@@ -5,7 +5,7 @@ import ERAEngine
 struct OneShot: Sendable {
     /// Between two looks at what has come about.
     private static let pause = Duration.milliseconds(20)
-    /// A little more than `DirectorySourceOptions.settleTime`: what was changed just before counts after that.
+    /// A little more than `DirectorySourceOptions.settleTime`: what changed just before counts after that.
     static let settleTime = Duration.milliseconds(150)
 
     let engine: Engine
