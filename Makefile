@@ -69,8 +69,8 @@ else
 	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
 endif
 
-docs: setup ## Write the pages that are made from code (docs/manifest.md)
-	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter 'reference page'
+docs: setup ## Write the pages that are made from code (docs/manifest.md, docs/lifecycle.md)
+	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter 'reference page|lifecycle page'
 
 picture: programs ## Draw docs/images/session.svg anew, from a real session
 	@script --quiet --return --command 'stty cols 100; docs/images/session.sh $(bin)' /dev/null </dev/null \
