@@ -59,6 +59,7 @@ extension DeploymentObject {
     public var conditions: [Condition] {
         status?["conditions"]?.array?.compactMap(Condition.init(apiObject:)) ?? []
     }
+    /// The condition of this kind; nil where the status has none.
     public func condition(_ kind: Condition.Kind) -> Condition? { conditions.first { $0.kind == kind } }
     public var isReady: Bool { condition(.ready)?.isTrue ?? false }
     public var isSuspended: Bool { status?["suspended"]?.boolean ?? false }

@@ -48,6 +48,7 @@ extension APIStatus {
         message: "the server could not find the requested resource"
     )
 
+    /// A deployment of this name is there, and was to be created.
     public static func alreadyExists(_ name: String) -> APIStatus {
         APIStatus(
             code: 409,
@@ -59,6 +60,7 @@ extension APIStatus {
         )
     }
 
+    /// The object is not as the request took it to be, or belongs to somebody else.
     public static func conflict(_ name: String, _ why: String) -> APIStatus {
         APIStatus(
             code: 409,
@@ -88,6 +90,7 @@ extension APIStatus {
         )
     }
 
+    /// The request cannot be understood; the message says where it goes wrong.
     public static func badRequest(_ message: String) -> APIStatus {
         APIStatus(code: 400, reason: "BadRequest", message: message)
     }
@@ -97,6 +100,7 @@ extension APIStatus {
         APIStatus(code: 410, reason: "Expired", message: "too old resource version: \(asked) (\(current))")
     }
 
+    /// The version asked for is still to come. A client that asks again may find it.
     public static func tooLargeVersion(_ asked: ResourceVersion, current: ResourceVersion) -> APIStatus {
         APIStatus(
             code: 504,
@@ -107,6 +111,7 @@ extension APIStatus {
         )
     }
 
+    /// The body is in a form that is not read here, and in which others it may come.
     public static func unsupportedMediaType(_ found: String, supported: [String]) -> APIStatus {
         APIStatus(
             code: 415,
@@ -117,6 +122,7 @@ extension APIStatus {
         )
     }
 
+    /// The address is there, but does not do this.
     public static func methodNotAllowed(_ method: String) -> APIStatus {
         APIStatus(
             code: 405,
@@ -125,6 +131,8 @@ extension APIStatus {
         )
     }
 
+    /// The body is larger than the server reads.
+    /// - Parameter limit: What it reads at most, in bytes.
     public static func tooLarge(limit: Int) -> APIStatus {
         APIStatus(
             code: 413,
@@ -133,18 +141,22 @@ extension APIStatus {
         )
     }
 
+    /// A bound of the server is reached; a client may ask again after a second.
     public static func tooManyRequests(_ why: String) -> APIStatus {
         APIStatus(code: 429, reason: "TooManyRequests", message: why, retryAfterSeconds: 1)
     }
 
+    /// The peer may not do this.
     public static func forbidden(_ why: String) -> APIStatus {
         APIStatus(code: 403, reason: "Forbidden", message: why)
     }
 
+    /// The daemon cannot do this for now; a client may ask again after five seconds.
     public static func unavailable(_ why: String) -> APIStatus {
         APIStatus(code: 503, reason: "ServiceUnavailable", message: why, retryAfterSeconds: 5)
     }
 
+    /// The daemon failed in a way that the request is not to blame for.
     public static func internalError(_ why: String) -> APIStatus {
         APIStatus(code: 500, reason: "InternalError", message: "Internal error occurred: \(why)")
     }

@@ -53,6 +53,7 @@ public struct FieldSelector: Hashable, Sendable {
         self.requirements = requirements
     }
 
+    /// Whether the deployment meets every requirement.
     public func matches(_ view: DeploymentView) -> Bool {
         matches { field in
             switch field {
@@ -63,6 +64,7 @@ public struct FieldSelector: Hashable, Sendable {
         }
     }
 
+    /// Whether the event meets every requirement.
     public func matches(_ event: StoredEvent) -> Bool {
         let notice = event.notice
         return matches { field in

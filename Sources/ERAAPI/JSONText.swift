@@ -6,6 +6,7 @@ package enum JSONText {
     /// - Throws: `JSONSyntaxError` with the place where the text is not JSON.
     package static func read(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue(jsonText: bytes) }
 
+    /// The canonical text, in UTF-8: without white space, members sorted by name.
     package static func write(_ value: JSONValue) -> [UInt8] { Array(value.canonicalText.utf8) }
 
     /// Reads one manifest in YAML. What begins like a JSON object is read as that.

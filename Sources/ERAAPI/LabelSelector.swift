@@ -34,6 +34,7 @@ public struct LabelSelector: Hashable, Sendable {
         self.requirements = requirements
     }
 
+    /// Whether the labels meet every requirement; any labels do where there is none.
     public func matches(_ labels: [String: String]) -> Bool {
         requirements.allSatisfy { requirement in
             switch requirement {

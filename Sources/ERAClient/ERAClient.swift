@@ -31,6 +31,8 @@ public struct ERAClient: Sendable {
         return try await read(try await send("GET", path)) { try DeploymentObjectList($0) }
     }
 
+    /// The deployment as it is now.
+    /// - Throws: ``ClientError``: a status with code 404 where there is none of this name.
     public func get(_ key: DeploymentKey) async throws -> DeploymentObject {
         try await read(try await send("GET", Self.path(key))) { try DeploymentObject($0) }
     }
@@ -192,15 +194,19 @@ public struct ERAClient: Sendable {
         }
     }
 
+    /// The plugin of this name, with its options.
+    /// - Throws: ``ClientError``: a status with code 404 where there is none.
     public func plugin(_ name: PluginName) async throws -> PluginDescription {
         let answer = try await send("GET", APIGroup.root + "/plugins/\(name)")
         return try await read(answer) { try PluginDescription(apiObject: $0) }
     }
 
+    /// What the daemon is.
     public func version() async throws -> VersionObject {
         try await read(try await send("GET", "/version")) { try VersionObject(apiObject: $0) }
     }
 
+    /// How the daemon itself fares.
     public func health() async throws -> EngineHealth {
         try await read(try await send("GET", APIGroup.root + "/health")) { try EngineHealth(apiObject: $0) }
     }

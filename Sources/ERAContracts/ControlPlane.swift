@@ -77,6 +77,7 @@ public enum Intent: Hashable, Sendable, Codable {
     case resume
 }
 
+/// Deployments, and the version of everything at which they were like this: where a watch goes on.
 public struct DeploymentList: Equatable, Sendable {
     public var views: [DeploymentView]
     public var resourceVersion: ResourceVersion
@@ -121,6 +122,7 @@ public struct DeploymentView: Equatable, Sendable {
     }
 }
 
+/// One step of a watch: what happened to a deployment, and how it is now; how it last was, when deleted.
 public struct DeploymentChange: Equatable, Sendable {
     public enum Kind: Hashable, Sendable { case added, modified, deleted }
 
@@ -133,6 +135,7 @@ public struct DeploymentChange: Equatable, Sendable {
     }
 }
 
+/// What applying a manifest led to.
 public struct AppliedDeployment: Equatable, Sendable {
     public enum Effect: Hashable, Sendable { case created, configured, unchanged }
 

@@ -44,6 +44,7 @@ public struct ProbeEnvironment: Equatable, Sendable {
     }
 }
 
+/// What one probe found.
 public enum ProbeOutcome: Hashable, Sendable {
     case success
     /// Lower case: what was attempted and what came back, at most 512 bytes.

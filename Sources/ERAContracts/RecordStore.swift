@@ -43,6 +43,7 @@ public protocol RecordStore: Sendable {
 /// How long a deferred entry may wait for its flush.
 public let deferralLimit = Duration.milliseconds(50)
 
+/// Whether an append waits for the disk: `required` is for what must be known before the next effect.
 public enum Durability: Hashable, Sendable {
     case required, deferred
 }
@@ -103,6 +104,7 @@ public struct StoredState: Equatable, Sendable {
     }
 }
 
+/// A record with the version of its last change.
 public struct StoredRecord: Equatable, Sendable {
     public var record: DeploymentRecord
     public var resourceVersion: ResourceVersion

@@ -368,6 +368,7 @@ public struct HealthSpec: Hashable, Sendable, Codable {
     }
 }
 
+/// What a probe decides: that the program is up, must be restarted, or may be used.
 public enum ProbeKind: String, Hashable, Sendable, Codable, CaseIterable {
     case startup, liveness, readiness
 }

@@ -30,10 +30,13 @@ public struct Failure: Error, Hashable, Sendable, Codable, CustomStringConvertib
         self.retryAfter = retryAfter
     }
 
+    /// A failure that may be gone at the next attempt.
+    /// - Parameter retryAfter: What the other side asked to wait; nil where it did not.
     public static func transient(_ code: Code, _ message: String, retryAfter: Duration? = nil) -> Failure {
         Failure(code, message, .transient, retryAfter: retryAfter)
     }
 
+    /// A failure that stays until the manifest or the host is changed.
     public static func permanent(_ code: Code, _ message: String) -> Failure {
         Failure(code, message, .permanent)
     }
