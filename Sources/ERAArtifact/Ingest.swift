@@ -130,6 +130,7 @@ final class Ingest {
         // Where there is none, or none that can be read, there is no resume.
         guard let file = try? Descriptor(path, O_RDONLY | O_NOFOLLOW) else { return nil }
         var bytes = [UInt8](repeating: 0, count: validatorLengthLimit + 1)
+        // One that cannot be read is one that is not there: the download begins anew.
         let count = try? bytes.withUnsafeMutableBytes { try file.read(into: $0, from: path) }
         guard let count, count > 0, count <= validatorLengthLimit else { return nil }
         let text = String(decoding: bytes[..<count], as: UTF8.self)

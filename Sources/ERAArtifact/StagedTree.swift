@@ -163,6 +163,7 @@ extension StagedTree {
         guard let names = try? namesInDirectory(parent) else { return }
         for name in names where name.hasPrefix(prefix) {
             let path = parent + "/" + name
+            // Likewise for one that cannot be opened.
             guard let directory = try? Descriptor(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
                 flock(directory.number, LOCK_EX | LOCK_NB) == 0
             else { continue }

@@ -104,8 +104,8 @@ final class Transport: Sendable {
 
     /// The error that an answer's status and body tell.
     static func error(code: Int, body: [UInt8]) -> ClientError {
+        // A body that is no Status leaves nothing to tell but the code.
         guard let json = try? JSONText.read(body), let status = try? APIStatus(json: json) else {
-            // A body that is no Status leaves nothing to tell but the code.
             return .protocolViolation("HTTP status \(code) without an explanation")
         }
         return .status(status)

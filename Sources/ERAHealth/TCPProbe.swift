@@ -29,8 +29,8 @@ struct TCPProbe: Sendable {
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(timeout))
             .channelOption(.autoRead, value: false)
-        // A literal address needs no resolver, and none of its threads.
         let attempt =
+            // A literal address needs no resolver, and none of its threads; any other text is a name.
             if let address = try? SocketAddress(ipAddress: host, port: port) {
                 bootstrap.connect(to: address)
             } else {

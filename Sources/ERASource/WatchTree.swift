@@ -77,9 +77,10 @@ struct WatchTree {
         content[watch] = path
         // The watch first: what appears from now on is reported, what was there is listed.
         let flags = O_RDONLY | O_DIRECTORY | (path.isEmpty ? 0 : O_NOFOLLOW)
-        // One that cannot be listed is gone, which is reported, or unreadable, which the scan reports.
         guard depth < options.depthLimit,
+            // One that cannot be opened is gone, which is reported, or unreadable, which the scan reports.
             let directory = try? Descriptor(era_open_at(AT_FDCWD, place, flags, 0)),
+            // Likewise for one that cannot be listed.
             let names = try? directory.names(limit: options.entryLimit - entryCount)
         else { return }
         entryCount += names.count

@@ -61,7 +61,7 @@ struct StoreOpening {
             configuration.readonly = true
             configuration.busyMode = .timeout(busyTimeoutSeconds)
             let queue = try DatabaseQueue(path: directory.database, configuration: configuration)
-            // Nothing was written.
+            // Nothing was written that closing could lose.
             defer { try? queue.close() }
             return try queue.read { db in
                 let known = Schema.migrator.migrations

@@ -75,26 +75,26 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
-        // The value's kind is asked, and another kind is no error; the most frequent one comes first, since each
-        // wrong guess costs an error with its coding path.
+        // The most frequent kind is asked for first: each wrong guess costs an error with its coding path.
         let single = try decoder.singleValueContainer()
+        // Another kind is no error.
         if let text = try? single.decode(String.self) {
             self = .string(text)
-        } else if let object = try? decoder.container(keyedBy: Name.self) {  // likewise
+        } else if let object = try? decoder.container(keyedBy: Name.self) {  // another kind is no error
             var members: [String: JSONValue] = [:]
             for name in object.allKeys {
                 members[name.stringValue] = try object.decode(JSONValue.self, forKey: name)
             }
             self = .object(members)
-        } else if var list = try? decoder.unkeyedContainer() {  // likewise
+        } else if var list = try? decoder.unkeyedContainer() {  // another kind is no error
             var elements: [JSONValue] = []
             while !list.isAtEnd { elements.append(try list.decode(JSONValue.self)) }
             self = .array(elements)
         } else if single.decodeNil() {
             self = .null
-        } else if let value = try? single.decode(Bool.self) {  // likewise
+        } else if let value = try? single.decode(Bool.self) {  // another kind is no error
             self = .boolean(value)
-        } else if let value = try? single.decode(Int64.self) {  // likewise
+        } else if let value = try? single.decode(Int64.self) {  // another kind is no error
             self = .integer(value)
         } else {
             self = .number(try single.decode(Double.self))
