@@ -134,7 +134,7 @@ enum PartFields {
             .defaulted(
                 "host",
                 \.host,
-                .rule(.address, TextRules.isAddress),
+                .rule(.address, AddressText.isAddress),
                 "Address to listen on; 0.0.0.0 or \"::\" for all."
             ),
             .defaulted("protocol", \.transport, .word(), "Protocol of the port."),

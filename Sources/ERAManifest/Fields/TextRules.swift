@@ -1,5 +1,4 @@
 import ERACore
-import Glibc
 
 /// The rules of texts that have no type of their own in ERACore.
 enum TextRules {
@@ -58,20 +57,8 @@ enum TextRules {
         return bytes.count == 1 || isInner(last) || last == UInt8(ascii: "$")
     }
 
-    static func isIPv4(_ text: String) -> Bool {
-        var address = in_addr()
-        return inet_pton(AF_INET, text, &address) == 1
-    }
-
-    static func isIPv6(_ text: String) -> Bool {
-        var address = in6_addr()
-        return inet_pton(AF_INET6, text, &address) == 1
-    }
-
-    static func isAddress(_ text: String) -> Bool { isIPv4(text) || isIPv6(text) }
-
     static func isHostName(_ text: String) -> Bool {
-        if isAddress(text) { return true }
+        if AddressText.isAddress(text) { return true }
         let bytes = Array(text.utf8)
         guard let first = bytes.first, let last = bytes.last, bytes.count <= 253 else { return false }
         return isAlphanumeric(first) && isAlphanumeric(last)
