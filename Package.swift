@@ -50,6 +50,8 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -67,6 +69,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -92,7 +96,10 @@ let package = Package(
         library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
         library(
             "ERAArtifact",
-            ["ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioSSL, crypto]
+            [
+                "ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioSSL,
+                crypto,
+            ]
         ),
         library(
             "ERAHealth",
@@ -110,8 +117,8 @@ let package = Package(
         library(
             "ERAServer",
             [
-                "ERACore", "ERAContracts", "ERAManifest", "ERAAPI", hummingbirdCore, nioCore, nioPosix,
-                logging, lifecycle,
+                "ERACore", "ERAContracts", "ERAManifest", "ERAAPI", hummingbirdCore, httpTypes,
+                asyncAlgorithms, nioCore, nioPosix, logging, lifecycle,
             ]
         ),
         library(

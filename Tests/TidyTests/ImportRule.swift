@@ -22,7 +22,7 @@ extension Rule {
             ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"],
             system,
             [
-                "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "Logging",
+                "AsyncAlgorithms", "HummingbirdCore", "HTTPTypes", "NIOCore", "NIOPosix", "Logging",
                 "ServiceLifecycle",
             ]
         ),
@@ -35,7 +35,7 @@ extension Rule {
             ],
             ["ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient"],
             system,
-            ["ArgumentParser", "Logging", "ServiceLifecycle"]
+            ["ArgumentParser", "Logging", "ServiceLifecycle", "UnixSignals"]
         ),
         "era-shim": ["CShim"],
         "web": ["Glibc"],
