@@ -11,7 +11,8 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor",
         abstract: "Check this machine and this installation, and say what to do about what is wrong.",
         discussion: """
-            Run it as the user that runs the daemon: it sees what that sees. Exit code 1 where ERA cannot work.
+            Run it as the user that runs the daemon: it sees what that sees. Exit code 1 where ERA cannot \
+            work.
             """
     )
 
