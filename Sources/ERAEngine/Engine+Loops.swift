@@ -50,6 +50,17 @@ extension Engine {
         }
     }
 
+    /// An instance may have changed: most likely it ended.
+    func hinted(at id: InstanceID) {
+        // What serves need not stay down until something that nobody needs is removed.
+        if let entry = entries[id.deployment], !entry.record.isBeingDeleted,
+            case .purge(let revision)? = entry.step, revision != id.revision
+        {
+            entry.interruption?.finish()
+        }
+        wake(id.deployment)
+    }
+
     /// Whether a timer is long overdue: this process or the machine stood still.
     func noticeSuspension() {
         let awaited = [timers.earliest, resyncAt].compactMap { $0 }.min()
@@ -82,8 +93,9 @@ extension Engine {
     /// Removes unpinned artifacts and old tombstones.
     func collectPeriodically() async {
         while !Task.isCancelled {
-            // As above.
-            try? await seams.clock.sleep(until: seams.clock.now().uptime + options.collectionInterval)
+            let next = seams.clock.now().uptime + options.collectionInterval
+            // A cancelled sleep ends the loop by its condition.
+            try? await seams.clock.sleep(until: next)
             guard !Task.isCancelled else { return }
             forgetTombstones()
             do {

@@ -80,7 +80,7 @@ public actor Engine: Service {
                 group.addTask { for await _ in source.changes() { await self.sourceChanged(source.id) } }
             }
             for plugin in seams.plugins {
-                group.addTask { for await id in plugin.changes() { await self.wake(id.deployment) } }
+                group.addTask { for await id in plugin.changes() { await self.hinted(at: id) } }
             }
             await gracefulShutdownOrCancellation()
             group.cancelAll()

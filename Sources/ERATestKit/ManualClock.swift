@@ -24,8 +24,11 @@ public final class ManualClock: EngineClock {
 
     public init() {}
 
+    /// Both clocks, as they were last set.
     public func now() -> Timestamp { state.withLock { Timestamp(uptime: $0.uptime, wall: $0.wall) } }
 
+    /// Returns when the clock has been moved to the deadline.
+    /// - Throws: `CancellationError` when the task is cancelled.
     public func sleep(until deadline: Uptime) async throws {
         let id = state.withLock { state in
             state.nextID += 1

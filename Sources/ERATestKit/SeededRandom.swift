@@ -9,6 +9,7 @@ public final class SeededRandom: Sendable {
 
     public init(seed: UInt64) { state = Mutex(seed) }
 
+    /// Uniform over all 64 bits.
     public func next() -> UInt64 {
         state.withLock { state in
             state &+= 0x9E37_79B9_7F4A_7C15
@@ -25,8 +26,10 @@ public final class SeededRandom: Sendable {
     /// Uniform in 0 ..< bound.
     public func below(_ bound: Int) -> Int { Int(next() % UInt64(max(1, bound))) }
 
+    /// True so often, of 1.
     public func chance(_ probability: Double) -> Bool { unit() < probability }
 
+    /// Any of the elements, each as likely as the others; nil of none.
     public func pick<Element>(_ elements: [Element]) -> Element? {
         elements.isEmpty ? nil : elements[below(elements.count)]
     }

@@ -67,6 +67,24 @@ import Testing
         #expect(try world.phase(app()) == .running)
     }
 
+    @Test func `what serves is started again while the removal of an old revision hangs`() throws {
+        let world = World()
+        world.faults.stall("delete default/app-0/1")
+        for minor: UInt in 0...2 {
+            world.put(app { $0.minor = minor })
+            world.pass(.seconds(10))
+        }
+        #expect(try world.view(app())?.step == .purge(RevisionNumber(1)))
+        let id = InstanceID(app().key, RevisionNumber(3))
+        world.host.exit(id, .code(1), at: world.clock.now().uptime)
+        world.simulation.hint(id)
+        world.pass(.milliseconds(10))
+        #expect(world.starts(app(), 3) == 2)
+        world.faults.unstall()
+        world.pass(.seconds(400))
+        #expect(world.host.status(InstanceID(app().key, RevisionNumber(1))) == .absent)
+    }
+
     @Test func `a restart of ERA leaves what runs alone`() throws {
         let world = World()
         world.put(app(), app(1))

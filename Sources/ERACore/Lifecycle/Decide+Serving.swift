@@ -2,8 +2,13 @@
 extension Decider {
     func running(_ serving: Serving) -> Decision {
         if record.target != serving.revision { return .record(.updateBegan) }
+        let isBaked = serving.bake.map { $0.until <= now.uptime } ?? false
+        // What happens after the bake time is no reason to roll back, however late it is looked at.
+        if isBaked, let bake = serving.bake, !hasEnded(serving.revision, before: bake.until) {
+            return .record(.bakeCompleted)
+        }
         if let fact = fact(about: serving) { return .record(fact) }
-        if let bake = serving.bake, bake.until <= now.uptime { return .record(.bakeCompleted) }
+        if isBaked { return .record(.bakeCompleted) }
         let bakeUntil = serving.bake?.until
         if let chore = housekeeping(keepRunning: serving.revision) {
             guard case .wait(let wait) = chore, let bakeUntil, let until = wait.until, bakeUntil < until
@@ -16,6 +21,15 @@ extension Decider {
             return .wait(Wait(until: nil, reason: .stopping))
         }
         return record.quarantine == nil ? .idle : .wait(Wait(until: nil, reason: .quarantined))
+    }
+
+    /// Whether the instance is down and may have been so before a time: where nobody knows, it has.
+    private func hasEnded(_ revision: RevisionNumber, before time: Uptime) -> Bool {
+        switch observed.status(revision) {
+        case .exited(let exited): exited.at.map { $0 < time } ?? true
+        case .absent, .installed: true
+        case .stopping, .running: false
+        }
     }
 
     /// What the record does not know yet of the revision that serves.

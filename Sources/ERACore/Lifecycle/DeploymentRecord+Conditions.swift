@@ -29,6 +29,7 @@ extension DeploymentRecord {
         }
     }
 
+    /// The condition of one kind; nil never, but in a record that was tampered with.
     public func condition(_ kind: Condition.Kind) -> Condition? { conditions.first { $0.kind == kind } }
 
     /// Whether some revision is healthy and serving: what `dependsOn` waits for.

@@ -24,7 +24,7 @@ extension Engine {
                 "it is being deleted; wait until that is done: era wait \(key.name) --for deleted"
             )
         }
-        guard !dryRun else { return preview(deployment, known) }
+        guard !dryRun else { return try preview(deployment, known) }
         if let degraded { throw ControlFault.degraded(degraded) }
         let change = declare(deployment, Origin(source: SourceID.api.rawValue, path: nil))
         try await persist()
@@ -34,7 +34,7 @@ extension Engine {
         return AppliedDeployment(effect: effect, view: entry.view)
     }
 
-    private func preview(_ deployment: Deployment, _ known: Entry?) -> AppliedDeployment {
+    private func preview(_ deployment: Deployment, _ known: Entry?) throws -> AppliedDeployment {
         let now = seams.clock.now()
         let origin = Origin(source: SourceID.api.rawValue, path: nil)
         let change = DeploymentRecord.change(
@@ -46,15 +46,12 @@ extension Engine {
             at: now.wall
         )
         guard case .declare(let kind) = change else {
-            if let known { return AppliedDeployment(effect: .unchanged, view: known.view) }
-            preconditionFailure("a deployment that is not known is declared by any declaration")
+            guard let known else { throw ControlFault.notFound(deployment.key) }
+            return AppliedDeployment(effect: .unchanged, view: known.view)
         }
         let event = JournalEvent(at: now, kind)
-        // The declaration was made for this very record, so that neither can fail.
         let record =
-            known.flatMap { try? $0.record.applying(event) }
-            ?? (try? DeploymentRecord(key: deployment.key, founding: event))
-        guard let record else { preconditionFailure("a declaration does not fit the record it was made for") }
+            try known?.record.applying(event) ?? DeploymentRecord(key: deployment.key, founding: event)
         var view = known?.view ?? DeploymentView(record: record, resourceVersion: outbox.resourceVersion)
         view.record = record
         return AppliedDeployment(effect: known == nil ? .created : .configured, view: view)

@@ -113,6 +113,35 @@ import Testing
         #expect(web.rest == "Running: idle")
     }
 
+    @Test(arguments: [(9.0, 1), (11.0, 2)])
+    func `what counts is when it ended, not when somebody looked`(_ endedAt: Double, _ serves: Int) throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        try web.settle()
+        // Nobody looks while the bake time of ten seconds ends.
+        web.observed.instances[2] = .exited(
+            InstanceStatus.Exited(status: .code(1), at: at(web.now + endedAt).uptime)
+        )
+        web.pass(60)
+        try web.settle()
+        #expect(web.record.servedRevision == RevisionNumber(serves))
+    }
+
+    @Test func `the step that stops what serves is on disk before it is taken`() throws {
+        var web = try Transcript.running()
+        try web.declare(2)
+        try web.settle(until: .stop(1))
+        guard case .updating(var update) = web.record.state else {
+            Issue.record("stop is no step of \(web.phase)")
+            return
+        }
+        #expect(update.step == .stop)
+        update.step = .prepare
+        var before = web.record
+        before.state = .updating(update)
+        #expect(before.mustPersist(before: web.record))
+    }
+
     @Test func `lost readiness in the bake time rolls back`() throws {
         var web = try Transcript.running()
         try web.declare(2)
