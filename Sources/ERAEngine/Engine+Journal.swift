@@ -75,6 +75,7 @@ extension Engine {
     ///
     /// - Throws: ``ControlFault/degraded(_:)``.
     func persist(through position: Int? = nil) async throws {
+        if let degraded { throw ControlFault.degraded(degraded) }
         let goal = position ?? outbox.added
         if outbox.taken < goal {
             outboxReady.raise()
@@ -84,6 +85,8 @@ extension Engine {
         guard outbox.taken >= goal else { throw CancellationError() }
         do {
             try await seams.store.flush()
+        } catch let error as CancellationError {
+            throw error
         } catch {
             degrade(error)
             throw ControlFault.degraded("\(error)")

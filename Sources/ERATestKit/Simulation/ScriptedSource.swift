@@ -12,13 +12,19 @@ final class ScriptedSource: ManifestSource {
         var version = 0
     }
 
-    let id = SourceID("directory:/simulated")
+    let id: SourceID
     let state = Mutex(State())
     /// Which file the next snapshot is to lack although it is there; nil for an honest source.
     private let omission: (@Sendable ([String]) -> String?)?
     private let hints = Mutex<AsyncStream<Void>.Continuation?>(nil)
 
-    init(omission: (@Sendable ([String]) -> String?)? = nil) { self.omission = omission }
+    init(
+        id: SourceID = SourceID("directory:/simulated"),
+        omission: (@Sendable ([String]) -> String?)? = nil
+    ) {
+        self.id = id
+        self.omission = omission
+    }
 
     func change(_ body: (inout State) -> Void) {
         state.withLock { state in

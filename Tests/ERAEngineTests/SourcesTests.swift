@@ -1,0 +1,57 @@
+import ERAContracts
+import ERACore
+import ERAEngine
+import Synchronization
+import Testing
+
+@testable import ERATestKit
+
+/// Two sources beside each other.
+@Suite struct SourcesTests {
+    private let world = World(isBooted: false)
+    private let other = ScriptedSource(id: SourceID("git:/simulated"))
+
+    private func run() -> Task<Void, Never> {
+        var seams = world.simulation.seams(world.faults.boot())
+        seams.sources = [world.source, other]
+        let engine = Engine(seams: seams)
+        return Task(executorPreference: world.simulation.executor) {
+            // It ends by being cancelled.
+            try? await engine.run()
+        }
+    }
+
+    private func put(_ app: SimulatedDeployment, in source: ScriptedSource) {
+        source.change { $0.files["\(app.name).yaml"] = Array(app.manifest.utf8) }
+        world.settle()
+    }
+
+    private var origin: String? {
+        world.disk.flushDeferred()
+        return world.disk.records[app().key]?.declaration.origin.source
+    }
+
+    @Test func `what moves from one source to another goes on running`() {
+        let process = run()
+        defer { process.cancel() }
+        put(app(), in: world.source)
+        put(app(1), in: world.source)
+        put(app(), in: other)
+        world.pass(.seconds(10))
+        #expect(origin == "directory:/simulated")
+        world.source.change { $0.files["app-0.yaml"] = nil }
+        world.pass(.seconds(10))
+        #expect(origin == "git:/simulated")
+        #expect(world.starts(app(), 1) == 1)
+        #expect(world.host.running.count == 2)
+    }
+
+    @Test func `a source that cannot be read holds up no other`() {
+        other.change { $0.isUnavailable = true }
+        let process = run()
+        defer { process.cancel() }
+        put(app(), in: world.source)
+        world.pass(.seconds(1))
+        #expect(world.host.running.count == 1)
+    }
+}
