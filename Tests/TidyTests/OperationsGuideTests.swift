@@ -1,17 +1,16 @@
 import Testing
 
 @Suite struct `The operations guide explains every word that a status can show` {
-    /// Words in quotes on the lines of a file that hold the marker.
+    /// Words in quotes behind the marker, in the files whose path begins like this.
     static func words(in path: String, onLinesWith marker: String) -> [String] {
-        let file = Repository.files.first { $0.path == path }
-        return (file?.lines ?? []).compactMap { line in
+        Repository.files.filter { $0.path.hasPrefix(path) }.flatMap(\.lines).compactMap { line in
             guard let start = line.firstRange(of: marker) else { return nil }
             let word = line[start.upperBound...].prefix { $0.isLetter }
             return word.first?.isUppercase == true ? String(word) : nil
         }
     }
 
-    static let failures = words(in: "Sources/ERACore/Model/Failure.swift", onLinesWith: "Self(rawValue: \"")
+    static let failures = words(in: "Sources/", onLinesWith: "Self(rawValue: \"")
     static let waits = words(in: "Sources/ERACore/Lifecycle/Wait.swift", onLinesWith: ": \"")
 
     @Test func `the words are found`() {
