@@ -34,7 +34,7 @@ import Testing
 
         var counts: [String: Int] = [:]
         for report in reports { counts.merge(report.counts, uniquingKeysWith: +) }
-        if reports.count >= 500 {
+        if reports.count >= 1000 {
             #expect(Self.expected.filter { counts[$0, default: 0] < 3 } == [], "seen too rarely: \(counts)")
         }
     }

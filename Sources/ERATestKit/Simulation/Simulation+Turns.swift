@@ -11,13 +11,13 @@ extension Simulation {
     func turn() {
         if sabotage == .retriesForever { meddle() }
         look()
-        switch random.below(22) {
+        switch random.below(24) {
         case 0...4: declare()
         case 5: undeclare()
         case 6: breakFile()
         case 7: killWorkload()
         case 8: crashAndBoot()
-        case 9: operate()
+        case 9, 16, 17: operate()
         case 10: toggleSource()
         case 11: toggleDisk()
         case 12: if random.chance(0.3) { reboot() }
@@ -95,11 +95,12 @@ extension Simulation {
         if let stuck, random.chance(0.8) { key = stuck }
         let fitting: [Intent] =
             switch disk.contents.records[key]?.record.phase {
-            case .rollbackFailed: [.accept, .retry, .rollback(to: nil)]
+            case .rollbackFailed: [.accept, .accept, .retry]
             case .running: [.rollback(to: nil), .restart]
             default: [.retry]  // Whatever the phase: a person may ask for anything at any time.
             }
-        let intents: [Intent] = fitting + [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
+        let anything: [Intent] = [.retry, .rollback(to: nil), .accept, .restart, .suspend, .resume]
+        let intents = random.chance(0.6) ? fitting : anything
         guard let intent = random.pick(intents) else { return }
         checks.intents[key, default: 0] += 1
         ask { [key] in _ = try await $0.request(intent, for: key) }
