@@ -58,10 +58,11 @@ extension DeploymentRecord {
         return true
     }
 
-    /// Whether what worked is at hand: a new version that ends before it was healthy is then not tried again while
-    /// nothing serves, as one that ends in its bake time is not.
+    /// Whether what worked is at hand: a new version that ends before it was healthy is then not tried again
+    /// while nothing serves, as one that ends in its bake time is not.
     private func canRestore(_ rollout: Rollout) -> Bool {
-        rollout.restoreTo.map { $0 != rollout.target } ?? false && policy(for: rollout.target).rollback.enabled
+        guard let healthy = rollout.restoreTo, healthy != rollout.target else { return false }
+        return policy(for: rollout.target).rollback.enabled
     }
 
     private mutating func ended(

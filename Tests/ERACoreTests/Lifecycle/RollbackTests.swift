@@ -32,7 +32,7 @@ import Testing
         #expect(web.rest == "Running: RolledBack")
     }
 
-    @Test func `a new version that ends before it was healthy is rolled back at once, without further tries`() throws {
+    @Test func `a new version that ends before it was healthy is rolled back at once`() throws {
         var web = try Transcript.running()
         try web.declare(2)
         web.observed.health[2] = .pending("waiting for the startup probe")
