@@ -98,6 +98,7 @@ extension Engine {
         for await _ in outboxReady.stream {
             if degraded != nil { await recover() }
             await drainOutbox()
+            await noteBoot()
             if degraded != nil { outboxReady.raise() }
         }
         outbox.close()

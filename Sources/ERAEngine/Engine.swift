@@ -38,6 +38,7 @@ public actor Engine: Service {
     /// it again takes it over as it runs.
     var orphans: [DeploymentKey: RevisionNumber] = [:]
     var hasStarted = false
+    var isBootNoted = false
 
     var sourceStates: [SourceID: SourceState] = [:]
     var watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
@@ -110,16 +111,27 @@ public actor Engine: Service {
         await findOrphans()
         // The boot is noted last: until its facts are on disk, uptimes are still meant in the earlier one.
         await drainOutbox()
-        if degraded == nil {
-            try await seams.store.flush()
-            try await seams.store.setBootID(seams.bootID)
-        }
+        await noteBoot()
         pinsChanged.raise()
         hasStarted = seams.sources.isEmpty
         seams.logger.info(
             "records loaded",
             metadata: ["count": "\(entries.count)", "rebooted": "\(isRebooted)"]
         )
+    }
+
+    /// Notes the boot, once; a store that cannot be written now is no reason to end.
+    func noteBoot() async {
+        guard !isBootNoted, degraded == nil else { return }
+        do {
+            try await seams.store.flush()
+            try await seams.store.setBootID(seams.bootID)
+            isBootNoted = true
+        } catch is CancellationError {
+            return
+        } catch {
+            degrade(error)
+        }
     }
 
     private func findOrphans() async {

@@ -30,6 +30,20 @@ import Testing
         #expect(try world.view(app())?.record.servedRevision == RevisionNumber(2))
     }
 
+    @Test func `a store that is full at the start ends nothing, and all goes on when there is space`() throws
+    {
+        let world = World(isBooted: false)
+        world.disk.setFull(true)
+        world.simulation.boot()
+        world.settle()
+        world.put(app())
+        #expect(try world.ask { await $0.health() }.degraded != nil)
+        world.disk.setFull(false)
+        world.pass(.seconds(5))
+        #expect(try world.phase(app()) == .running)
+        #expect(world.disk.contents.bootID == "boot-1")
+    }
+
     // reliability.md: "SIGSTOP of the daemon for minutes: … no storm of time-outs on resume".
     @Test func `a process that stood still begins its deadlines anew`() throws {
         let world = World()
