@@ -29,8 +29,8 @@ struct Violation: Equatable, CustomStringConvertible {
 extension Rule {
     /// A rule about the code of Swift files, line by line.
     ///
-    /// - Parameter excusable: Whether a `//` comment of four words or more, on the line or right above it, makes
-    ///   an exception: it has to prove that this one is safe.
+    /// - Parameter excusable: Whether a `//` comment of four words or more, on the line or right above it,
+    ///   makes an exception: it has to prove that this one is safe.
     /// - Parameter problem: What is wrong with a line of code; nil when nothing is.
     static func lineRule(
         _ name: String,

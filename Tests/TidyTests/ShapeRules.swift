@@ -73,8 +73,8 @@ extension Rule {
     }
 
     /// A type says what it is, and a function of another module's interface what it does. What a name and a
-    /// type tell by themselves (stored properties, memberwise initialisers, cases, requirements of the standard
-    /// library's protocols) needs no sentence.
+    /// type tell by themselves (stored properties, memberwise initialisers, cases, requirements of the
+    /// standard library's protocols) needs no sentence.
     static let documentation = Rule(
         name: "types and public functions are documented",
         applies: { isSource($0) && $0.hasSuffix(".swift") },

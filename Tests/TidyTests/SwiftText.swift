@@ -13,8 +13,8 @@ struct SwiftLine: Equatable, Sendable {
 
 /// Takes Swift source apart into code and comments, so that no rule stumbles over a word in a text.
 ///
-/// Knows line and nested block comments, plain, raw and multi-line strings, and code in interpolations. Does not
-/// know regular expression literals, which this package does not use.
+/// Knows line and nested block comments, plain, raw and multi-line strings, and code in interpolations. Does
+/// not know regular expression literals, which this package does not use.
 struct SwiftText {
     private enum Mode {
         /// With the depth of parentheses inside an interpolation; nil outside of one.

@@ -1,11 +1,13 @@
-/// Whether a text is an IP address, as `inet_pton(3)` reads it: which texts are good must not hang on the host.
+/// Whether a text is an IP address, as `inet_pton(3)` reads it. Read here, since which manifests are good
+/// must not depend on the host.
 enum AddressText {
     /// The longest: `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`.
     private static let lengthLimit = 45
 
     static func isAddress(_ text: String) -> Bool { isIPv4(text) || isIPv6(text) }
 
-    /// Four numbers up to 255, in decimal and without leading zeros. Source: RFC 6943, section 3.1.1, "strict".
+    /// Four numbers up to 255, in decimal and without leading zeros. Source: RFC 6943, section 3.1.1,
+    /// "strict".
     static func isIPv4(_ text: some StringProtocol) -> Bool {
         guard text.utf8.count <= lengthLimit else { return false }
         let numbers = text.split(separator: ".", omittingEmptySubsequences: false)
@@ -17,8 +19,8 @@ enum AddressText {
             }
     }
 
-    /// Eight groups of up to four hexadecimal digits; one `::` stands for one or more of them, and the last two
-    /// may be an IPv4 address. No zone. Source: RFC 4291, section 2.2.
+    /// Eight groups of up to four hexadecimal digits; one `::` stands for one or more of them, and the last
+    /// two may be an IPv4 address. No zone. Source: RFC 4291, section 2.2.
     static func isIPv6(_ text: String) -> Bool {
         guard text.utf8.count <= lengthLimit else { return false }
         // A `::` within is one empty group; at an end it is two, of which one goes here.

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Named points at which tests end the daemon as a power failure would.
 ///
-/// `ERA_FAILPOINT=NAME` or `NAME:COUNT` has the process kill itself when the point is reached for the COUNT-th
-/// time. Without the variable the points cost one comparison.
+/// `ERA_FAILPOINT=NAME` or `NAME:COUNT` has the process kill itself when the point is reached for the
+/// COUNT-th time. Without the variable the points cost one comparison.
 struct Failpoints: Sendable {
     private let name: String?
     private let left: Counter

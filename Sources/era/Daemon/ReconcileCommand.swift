@@ -11,9 +11,9 @@ struct ReconcileCommand: AsyncParsableCommand {
         commandName: "reconcile",
         abstract: "Bring about what the manifests declare, once, and say what came of it.",
         discussion: """
-            Ends when every deployment is Running and past its bake time, or has been given up. With a daemon \
-            on the same run directory it asks that one. Exit code 4: some deployment is Failed or was rolled \
-            back; 5: not all had converged in time.
+            Ends when every deployment is Running and past its bake time, or has been given up. With a \
+            daemon on the same run directory it asks that one. Exit code 4: some deployment is Failed or was \
+            rolled back; 5: not all had converged in time.
             """
     )
 
