@@ -57,7 +57,7 @@ struct DaemonCommand: AsyncParsableCommand {
             ),
             logger: logger
         )
-        var services: [any Service] = [composition.engine, server]
+        var services: [any Service] = [composition.engine, server, MemoryRelease()]
         if screen.isLive { services.append(Display(engine: composition.engine, screen: screen)) }
         screen.note("era \(Era.version) watches \(Composition.absolute(options.manifests))")
         let group = ServiceGroup(
