@@ -73,6 +73,30 @@ struct AdoptionTests {
         }
     }
 
+    @Test func `a shim that hangs holds up nobody else, and is known again when it goes on`() async throws {
+        try await Machine.with { machine in
+            var daemon = try await machine.daemon()
+            let app = App(name: "web", port: try machine.port())
+            let other = App(name: "other", port: try machine.port())
+            for app in [app, other] { try machine.declare(app) }
+            let process = try await machine.runs(app)
+            try await machine.runs(other)
+            let shim = try #require(machine.shims("web").first)
+            daemon.signal(SIGTERM)
+            _ = try await daemon.wait()
+            kill(shim.pid, SIGSTOP)
+            daemon = try await machine.daemon(awaitsReady: false)
+            try machine.declare(other.at("1.1.0"))
+            try await machine.runs(other.at("1.1.0"))
+            try await Task.sleep(for: .seconds(6))
+            #expect(machine.workloads("web") == [process], "never a second copy")
+            #expect(Greeting(await ask(app.port).body)?.pid == process.pid)
+            kill(shim.pid, SIGCONT)
+            #expect(try await machine.runs(app) == process)
+            try await machine.holds([app, other.at("1.1.0")])
+        }
+    }
+
     @Test(arguments: ["missing", "garbage", "truncated"])
     func `without its database it adopts what runs and deletes nothing`(_ fault: String) async throws {
         try await Machine.with { machine in

@@ -52,6 +52,23 @@ struct ReconcileTests {
         }
     }
 
+    @Test func `killed in the middle, the next one goes on with what it left`() async throws {
+        try await Machine.with { machine in
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            for point in ["after.Install", "after.Start", "appended.HealthChecking"] {
+                let run = try machine.start(["reconcile"] + machine.directories, ["ERA_FAILPOINT=\(point)"])
+                #expect(try await run.wait() == .signal(SIGKILL), "\(point)")
+            }
+            let process = try #require(machine.workloads("web").first)
+            #expect(try await reconcile(machine).code == 0)
+            #expect(machine.workloads("web") == [process])
+            try await machine.daemon()
+            #expect(try await machine.runs(app) == process)
+            try await machine.holds([app])
+        }
+    }
+
     @Test func `with a daemon it asks that one`() async throws {
         try await Machine.with { machine in
             let daemon = try await machine.daemon()

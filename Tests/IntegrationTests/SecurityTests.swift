@@ -118,8 +118,9 @@ struct SecurityTests {
             }
             #expect(process.isAlive)
             #expect(await machine.deployment("web")?.generation == 1)
-            chmod(machine.manifests, 0o700)
+            // In this order: there must be no moment at which all is well.
             chmod("\(machine.manifests)/web.yaml", 0o666)
+            chmod(machine.manifests, 0o700)
             try await machine.client.resync()
             try await eventually("the file is refused") {
                 try await machine.client.sources().first?.files.first?.problems

@@ -52,6 +52,39 @@ struct SocketTests {
         }
     }
 
+    @Test func `no connection is refused when the daemon is killed in the middle of updates`() async throws {
+        try await Machine.with { machine in
+            var daemon = try await machine.daemon()
+            var app = App(name: "web", port: try machine.port(), passSocket: true)
+            try machine.declare(app)
+            try await machine.runs(app)
+            let port = app.port
+            let failed = try await withThrowingTaskGroup(of: [Answer].self) { group in
+                group.addTask {
+                    var failed: [Answer] = []
+                    while !Task.isCancelled {
+                        let answer = await ask(port, within: .seconds(60))
+                        if answer.body == nil { failed.append(answer) }
+                    }
+                    return failed
+                }
+                for (number, moment) in [0, 10, 20, 40, 60, 80, 120, 200].enumerated() {
+                    app.version = "1.\(number + 1).0"
+                    try machine.declare(app)
+                    try await Task.sleep(for: .milliseconds(moment))
+                    try await daemon.crash()
+                    // Nobody serves or the old version does; the socket is there in any case.
+                    try await Task.sleep(for: .milliseconds(100))
+                    daemon = try await machine.daemon()
+                    try await machine.runs(app)
+                }
+                group.cancelAll()
+                return try await group.next() ?? []
+            }
+            #expect(failed == [])
+        }
+    }
+
     @Test func `no connection is refused while a program that was killed comes back`() async throws {
         try await Machine.with { machine in
             try await machine.daemon()

@@ -51,7 +51,7 @@ final class Machine: Sendable {
 
     private init() throws {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(directory)/era-test.XXXXXX".utf8CString)
+        var template = Array("\(directory)/era-integration.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil, let root = realpath(template, nil) else {
             throw Trouble("no directory in \(directory)")
         }
@@ -119,6 +119,11 @@ final class Machine: Sendable {
         return Outcome(code: code, output: text(of: output), error: text(of: error))
     }
 
+    /// Starts a command that a test does not wait for at once; what it says goes to the log.
+    func start(_ arguments: [String], _ environment: [String] = []) throws -> Child {
+        try spawn(arguments[0], Array(arguments.dropFirst()), environment, output: log, error: log)
+    }
+
     private func spawn(
         _ command: String,
         _ arguments: [String],
@@ -162,7 +167,7 @@ final class Machine: Sendable {
 
     /// Renames a text into the directory of manifests.
     func place(_ manifest: String, _ file: String) throws {
-        let draft = "\(root)/draft-\(file)"
+        let draft = "\(root)/draft-\(file.replacing("/", with: "-"))"
         try write(manifest, to: draft)
         guard rename(draft, "\(manifests)/\(file)") == 0 else { throw Trouble("cannot place \(file)") }
     }
