@@ -41,6 +41,8 @@ extension Engine {
             probesUnderway -= 1
             if !pendingProbes.isEmpty { work.raise() }
         }
+        // It may have waited long, and its instance be gone: nothing is prepared for that one again.
+        guard entries[job.key]?.watched[job.revision]?.startedAt == job.startedAt else { return }
         let begunAt = seams.clock.now().uptime
         let outcome: ProbeOutcome
         do {

@@ -115,7 +115,8 @@ extension Engine {
         }
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
-        sourceStates[id]?.confirmed.subtract(plan.delete)
+        // What was confirmed and is not held any more has come back: should it go again, that is another question.
+        sourceStates[id]?.confirmed.formIntersection(plan.held)
     }
 
     private func report(_ plan: IngestPlan, of id: SourceID) {

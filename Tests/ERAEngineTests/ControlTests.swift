@@ -215,6 +215,28 @@ import Testing
         #expect(try world.ask { try await $0.confirmPrune() } == [])
     }
 
+    @Test func `a confirmation is for what is held then, not for another accident later`() throws {
+        let world = World()
+        world.put(app(), app(1))
+        let files = world.source.state.withLock { $0.files }
+        world.source.change { $0.files = [:] }
+        world.simulation.checks.declaredAt = [:]
+        world.pass(.seconds(120))
+        // Confirmed while nothing can be read; then the files are back.
+        world.source.change { $0.isUnavailable = true }
+        world.pass(.seconds(60))
+        _ = try world.ask { try await $0.confirmPrune() }
+        world.source.change { state in
+            state.isUnavailable = false
+            state.files = files
+        }
+        world.pass(.seconds(60))
+        world.source.change { $0.files = [:] }
+        world.pass(.seconds(120))
+        #expect(world.host.running.count == 2)
+        #expect(try world.ask { await $0.sources() }.first?.heldPrunes == [app().key, app(1).key])
+    }
+
     @Test func `a source that cannot be read deletes nothing, and says why`() throws {
         let world = World()
         world.put(app(), app(1), app(2), app(4))

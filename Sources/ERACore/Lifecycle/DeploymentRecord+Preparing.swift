@@ -11,6 +11,17 @@ extension DeploymentRecord {
         }
     }
 
+    /// Every volume that the deployment may have on disk, once: as it is declared now, or, where it no longer is, as
+    /// the newest revision that had it says. So the last word on `retain` counts.
+    public var volumes: [VolumeSpec] {
+        var latest: [PartName: VolumeSpec] = [:]
+        for revision in revisions.values.sorted(by: { $0.number < $1.number }) {
+            for volume in revision.spec.volumes { latest[volume.name] = volume }
+        }
+        for volume in declaration.deployment.spec.volumes { latest[volume.name] = volume }
+        return latest.values.sorted { $0.name < $1.name }
+    }
+
     /// Whether an event must be on disk before any later effect: it changes what the deployment is driven to,
     /// or what may be removed from disk.
     ///

@@ -141,7 +141,12 @@ extension DeploymentRecord {
     func crashed(_ serving: Serving, _ status: ExitStatus?, _ jitter: Jitter, at now: Timestamp) -> Serving {
         let policy = policy(for: serving.revision).restart
         var serving = serving
-        let wasStable = serving.restarts.lastAt.map { now.uptime - $0.uptime >= policy.resetAfter } ?? true
+        // The time in back-off is no time of health: it counts from when the last restart became healthy.
+        let wasStable =
+            serving.restarts.lastAt.map { lastCrash in
+                serving.since.uptime >= lastCrash.uptime
+                    && now.uptime - serving.since.uptime >= policy.resetAfter
+            } ?? true
         serving.restarts.total += 1
         serving.restarts.consecutive = wasStable ? 1 : serving.restarts.consecutive + 1
         serving.restarts.lastExit = status ?? serving.restarts.lastExit

@@ -47,9 +47,7 @@ struct StepExecutor: Sendable {
             try await workspace.remove(InstanceID(record.key, revision))
             return .done
         case .removeVolumes:
-            let specs =
-                record.revisions.values.flatMap(\.spec.volumes) + record.declaration.deployment.spec.volumes
-            try await workspace.removeVolumes(record.key, specs)
+            try await workspace.removeVolumes(record.key, record.volumes)
             return .done
         }
     }

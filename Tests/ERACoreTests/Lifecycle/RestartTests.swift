@@ -41,6 +41,25 @@ import Testing
         #expect(web.decision == .run(.start(1)))
     }
 
+    @Test func `the pause before a restart is no time of health`() throws {
+        var web = try Transcript.running { $0.restart = RestartSpec(resetAfter: .seconds(2)) }
+        var consecutive: [Int] = []
+        for _ in 0..<5 {
+            try crash(&web)
+            guard case .activating(let activation) = web.record.state,
+                case .restart(let serving) = activation.purpose
+            else {
+                Issue.record("\(web.rest) is no restart")
+                return
+            }
+            consecutive.append(serving.restarts.consecutive)
+            web.pass(10)
+            try web.settle()
+        }
+        // Ten seconds pass each time, all of them in back-off; the workload itself ends as soon as it runs.
+        #expect(consecutive == [1, 2, 3, 4, 5])
+    }
+
     @Test func `a crash is a crash by signal or unknown end, too`() throws {
         for status in [ExitStatus.signal(9), .unknown, .code(0)] {
             var web = try Transcript.running()
