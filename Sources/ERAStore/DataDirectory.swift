@@ -45,7 +45,7 @@ struct DataDirectory: Sendable {
                 unusedName("missing", at: now),
                 """
                 The database of era was missing although instances or volumes were there.
-                A new one was begun. Until this file is removed, era deletes nothing that it does not know.
+                A new one was begun. Remove this file once everything that should run is declared.
 
                 """
             )

@@ -109,6 +109,20 @@ import Testing
         )
     }
 
+    @Test func `the program has no capability, not even as root`() async throws {
+        let script =
+            "grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status && "
+            + "grep -q '^CapPrm:[[:space:]]*0*$' /proc/self/status"
+        #expect(try await probe(["sh", "-c", script]) == .success)
+        // The control: this process is root here and has some, or the line above proves nothing.
+        if geteuid() == 0 {
+            let bounding = try await probe([
+                "sh", "-c", "grep -q '^CapBnd:[[:space:]]*0*$' /proc/self/status",
+            ])
+            #expect(bounding == .success)
+        }
+    }
+
     @Test func `a cancelled probe kills its program`() async throws {
         let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
         let task = Task { try await probe(["sh", "-c", "sleep 300; : \(marker)"], timeout: .seconds(300)) }
