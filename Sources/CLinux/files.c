@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "files.h"
 
-#include <arpa/inet.h>
+#include "address.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -182,31 +183,15 @@ int era_remove_tree(int directory, const char *name, char *culprit, size_t culpr
 }
 
 int era_try_bind(const char *host, unsigned short port, int is_udp) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    memset(&address, 0, sizeof address);
-    socklen_t length;
-    if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
-        address.v4.sin_family = AF_INET;
-        address.v4.sin_port = htons(port);
-        length = sizeof address.v4;
-    } else if (inet_pton(AF_INET6, host, &address.v6.sin6_addr) == 1) {
-        address.v6.sin6_family = AF_INET6;
-        address.v6.sin6_port = htons(port);
-        length = sizeof address.v6;
-    } else {
-        return EINVAL;
-    }
+    struct era_address address;
+    if (era_address_read(&address, host, port) != 0) return EINVAL;
     int descriptor = socket(address.any.sa_family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return errno;
     int code = 0;
     int yes = 1;
     // On UDP the option would let two sockets share the port: there it hides what is asked for.
     if (!is_udp && setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) code = errno;
-    if (code == 0 && bind(descriptor, &address.any, length) != 0) code = errno;
+    if (code == 0 && bind(descriptor, &address.any, address.length) != 0) code = errno;
     close(descriptor);
     return code;
 }

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
-#include <arpa/inet.h>
+#include "address.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -137,14 +138,11 @@ int era_probe_pipe(int ends[2]) {
 }
 
 int era_probe_connect(const char *host, unsigned short port) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    int is_v4 = inet_pton(AF_INET, host, &v4.sin_addr) == 1;
-    if (!is_v4 && inet_pton(AF_INET6, host, &v6.sin6_addr) != 1) return EINVAL;
-    const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-    int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct era_address address;
+    if (era_address_read(&address, host, port) != 0) return EINVAL;
+    int descriptor = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return errno;
-    int code = connect(descriptor, address, is_v4 ? sizeof v4 : sizeof v6) == 0 ? 0 : errno;
+    int code = connect(descriptor, &address.any, address.length) == 0 ? 0 : errno;
     // The loopback's answer is taken in as connect(2) lets go of the socket, hence after its result is fixed.
     struct pollfd ready = {.fd = descriptor, .events = POLLOUT};
     if (code == EINPROGRESS && poll(&ready, 1, 0) == 1) {

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "spawn.h"
 
-#include <arpa/inet.h>
+#include "address.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -103,22 +104,8 @@ ssize_t era_spawn_receive(int connection, void *bytes, size_t size, int *descrip
 
 int era_spawn_listen(const char *host, uint16_t port, int is_udp) {
     enum { backlog = 4096 };
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    memset(&address, 0, sizeof address);
-    socklen_t size;
-    if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
-        address.v4.sin_family = AF_INET;
-        address.v4.sin_port = htons(port);
-        size = sizeof address.v4;
-    } else if (inet_pton(AF_INET6, host, &address.v6.sin6_addr) == 1) {
-        address.v6.sin6_family = AF_INET6;
-        address.v6.sin6_port = htons(port);
-        size = sizeof address.v6;
-    } else {
+    struct era_address address;
+    if (era_address_read(&address, host, port) != 0) {
         errno = EINVAL;
         return -1;
     }
@@ -126,7 +113,7 @@ int era_spawn_listen(const char *host, uint16_t port, int is_udp) {
     if (descriptor < 0) return -1;
     int yes = 1;
     if (!is_udp) setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(descriptor, &address.any, size) != 0) return give_up(descriptor);
+    if (bind(descriptor, &address.any, address.length) != 0) return give_up(descriptor);
     if (!is_udp && listen(descriptor, backlog) != 0) return give_up(descriptor);
     return descriptor;
 }
