@@ -13,7 +13,9 @@ struct Connection: Sendable {
     ///
     /// The file must be there. With exclusive locking the index of the log is in memory: no `-shm` file, and no
     /// other program can come in between.
-    init(path: String, options: StoreOptions) throws(StoreFault) {
+    ///
+    /// - Throws: SQLite's own error: whoever opens must tell damage from other trouble.
+    init(path: String, options: StoreOptions) throws {
         self.path = path
         afterCommit = options.afterCommit
         var configuration = Configuration()
@@ -30,16 +32,12 @@ struct Connection: Sendable {
                     """
             )
         }
-        do {
-            queue = try DatabaseQueue(path: path, configuration: configuration)
-            try Schema.migrator.migrate(queue)
-            // From here on nothing rests on pages that an earlier, failed fsync may have left in the cache only.
-            try queue.writeWithoutTransaction { db in
-                let isBusy = try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
-                guard isBusy == 0 else { throw DatabaseError(resultCode: .SQLITE_BUSY) }
-            }
-        } catch {
-            throw StoreFault(error, path: path)
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        try Schema.migrator.migrate(queue)
+        // From here on nothing rests on pages that an earlier, failed fsync may have left in the cache only.
+        try queue.writeWithoutTransaction { db in
+            let isBusy = try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+            guard isBusy == 0 else { throw DatabaseError(resultCode: .SQLITE_BUSY) }
         }
     }
 

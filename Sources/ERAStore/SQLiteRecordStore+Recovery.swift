@@ -28,7 +28,10 @@ extension SQLiteRecordStore {
         let durable = ResourceVersion(durableVersion)
         let opened = try await disk.run {
             old.close()
-            let new = try Connection(path: path, options: options)
+            let new: Connection
+            do { new = try Connection(path: path, options: options) } catch {
+                throw StoreFault(error, path: path)
+            }
             return (connection: new, restored: try new.undo(after: durable))
         }
         connection = opened.connection

@@ -34,6 +34,8 @@ extension StoreFault {
             )
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self = .unwritable("\(path) is held by another program; end it, era then goes on by itself")
+        case .SQLITE_NOMEM:
+            self = .broken("out of memory while working with \(path); free some or raise the limit")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             self = .broken(
                 "\(path) is damaged (\(Self.detail(error))); restart era: it keeps a copy and deletes nothing"

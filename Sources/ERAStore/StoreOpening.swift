@@ -49,7 +49,7 @@ struct StoreOpening {
 
     /// Looks at the database without writing to it or to its log.
     ///
-    /// - Throws: ``StoreFault/newerSchema(found:)``, or ``StoreFault/unwritable(_:)`` when it cannot be read.
+    /// - Throws: ``StoreFault``: `newerSchema`; anything else when it cannot be read, or is no database of era.
     private static func inspect(_ directory: DataDirectory) throws(StoreFault) -> Finding {
         let size = fileSize(directory.database) ?? 0
         guard size > 0 else { return .sound }
@@ -65,15 +65,40 @@ struct StoreOpening {
             defer { try? queue.close() }
             return try queue.read { db in
                 let known = Schema.migrator.migrations
-                let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(known)
+                let applied = try Schema.applied(db)
+                let unknown = applied.subtracting(known)
                 if let newest = unknown.max() { throw StoreFault.newerSchema(found: newest) }
                 let problems = try String.fetchAll(db, sql: "PRAGMA quick_check(1)")
-                return problems == ["ok"] ? .sound : .damaged
+                guard problems == ["ok"] else {
+                    if let error = readError(in: problems) { throw error }
+                    return .damaged
+                }
+                try Schema.check(db, applied: applied)
+                return .sound
             }
         } catch {
-            if Self.isDamage(error) { return .damaged }
-            throw StoreFault(error, path: directory.database)
+            if isDamage(error) { return .damaged }
+            throw refusal(error, directory)
         }
+    }
+
+    /// The check's report of a page that could not be read: that is trouble of the disk or of memory, and says
+    /// nothing about what is on the page.
+    ///
+    /// SQLite tells it in the text of the problem and nowhere else: with the extended result code for a page of a
+    /// tree, without one for an overflow page, whose number it has found to be in range before.
+    static func readError(in problems: [String]) -> DatabaseError? {
+        for problem in problems {
+            if problem.contains("failed to get page") {
+                return DatabaseError(resultCode: .SQLITE_IOERR, message: problem)
+            }
+            guard let marker = problem.firstRange(of: "error code=") else { continue }
+            let digits = problem[marker.upperBound...].prefix { $0.isASCII && $0.isNumber }
+            guard let code = CInt(digits) else { continue }
+            let error = DatabaseError(resultCode: ResultCode(rawValue: code), message: problem)
+            if !isDamage(error) { return error }
+        }
+        return nil
     }
 
     /// - Returns: Nil when a row turns out to be damaged.
@@ -89,7 +114,7 @@ struct StoreOpening {
         } catch {
             opened?.close()
             if isDamage(error) { return nil }
-            throw StoreFault(error, path: directory.database)
+            throw refusal(error, directory)
         }
     }
 
@@ -107,18 +132,27 @@ struct StoreOpening {
         }
     }
 
+    /// Why the store does not open; the database stays where it is.
+    private static func refusal(_ error: any Error, _ directory: DataDirectory) -> StoreFault {
+        let path = directory.database
+        guard let error = error as? DatabaseError else { return StoreFault(error, path: path) }
+        let fault = StoreFault(error, path: path)
+        guard case .broken(let why) = fault else { return fault }
+        return .broken(
+            "\(why); it is not damaged and was left as it is: remove the cause, then start era again"
+        )
+    }
+
     /// Whether an error says that the file is not, or not wholly, what was written.
     ///
-    /// A text whose checksum is right but which does not decode is no damage: another release wrote it. Moving the
-    /// database aside would help nobody.
+    /// Nothing else does: a database must not be set aside because memory ran out or a migration failed. A text
+    /// whose checksum is right but which does not decode is no damage either: another release wrote it.
     private static func isDamage(_ error: any Error) -> Bool {
         switch error {
         case let error as DatabaseError:
-            [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
+            [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
                 || error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
         case is DamagedRow: true
-        // Of the opening itself: SQLite's complaint, already put into words.
-        case StoreFault.broken: true
         default: false
         }
     }
