@@ -81,7 +81,7 @@ extension DeploymentObject {
     public var restarts: Int { status?["restarts"]?.int ?? 0 }
     public var lastExit: ExitStatus? { status?["lastExit"].flatMap(ExitStatus.init(apiObject:)) }
     public var instance: InstanceText? { status?["instance"].flatMap(InstanceText.init(apiObject:)) }
-    public var fetch: FetchText? { status?["fetch"].flatMap(FetchText.init(apiObject:)) }
+    public var progress: ProgressText? { status?["progress"].flatMap(ProgressText.init(apiObject:)) }
     /// Why the declared generation is not tried again.
     public var quarantine: FailureText? { status?["quarantine"].flatMap(FailureText.init(apiObject:)) }
     /// Why it is Failed or RollbackFailed, or what is being rolled back, or why the step in progress is tried again.

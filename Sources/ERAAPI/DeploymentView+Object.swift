@@ -72,7 +72,7 @@ extension DeploymentView {
             "restarts": .int(serving?.restarts.total ?? 0),
             "lastExit": (serving?.restarts.lastExit ?? serving?.completion)?.apiObject,
             "instance": instance.map { InstanceText($0, clock).apiObject },
-            "fetch": progress.map { FetchText(received: $0.received, total: $0.total).apiObject },
+            "progress": progress.map { ProgressText($0).apiObject },
             "quarantine": record.quarantine.map { FailureText($0.failure).apiObject },
             "failure": record.state.failure?.apiObject,
             "rollbackFailure": record.state.rollbackFailure?.apiObject,

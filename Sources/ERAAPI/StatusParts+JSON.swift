@@ -1,3 +1,4 @@
+internal import ERAContracts
 public import ERACore
 
 // Both directions of each part stand together, so that neither changes without the other.
@@ -80,16 +81,25 @@ extension ExitStatus {
     }
 }
 
-extension FetchText {
+extension ProgressText {
+    init(_ progress: StepProgress) {
+        self.init(done: progress.done, total: progress.total, isQueued: progress.isQueued)
+    }
+
     public var apiObject: JSONValue {
-        .members(["receivedBytes": .int(received.bytes), "totalBytes": .int(total?.bytes)])
+        .members([
+            "doneBytes": .int(done.bytes),
+            "totalBytes": .int(total?.bytes),
+            "queued": isQueued ? .boolean(true) : nil,
+        ])
     }
 
     public init?(apiObject: JSONValue) {
-        guard let received = apiObject["receivedBytes"]?.integer else { return nil }
+        guard let done = apiObject["doneBytes"]?.integer else { return nil }
         self.init(
-            received: ByteCount(received),
-            total: apiObject["totalBytes"]?.integer.map(ByteCount.init(_:))
+            done: ByteCount(done),
+            total: apiObject["totalBytes"]?.integer.map(ByteCount.init(_:)),
+            isQueued: apiObject["queued"]?.boolean ?? false
         )
     }
 }

@@ -41,15 +41,18 @@ public struct InstanceText: Hashable, Sendable {
     }
 }
 
-/// How far a download has come, as `status.fetch` says it.
-public struct FetchText: Hashable, Sendable {
-    public var received: ByteCount
-    /// Nil when the other side did not say.
+/// How far a download or an unpacking has come, as `status.progress` says it.
+public struct ProgressText: Hashable, Sendable {
+    public var done: ByteCount
+    /// Nil when nobody said.
     public var total: ByteCount?
+    /// It waits for others of its kind, and has not begun.
+    public var isQueued: Bool
 
-    public init(received: ByteCount, total: ByteCount?) {
-        self.received = received
+    public init(done: ByteCount, total: ByteCount?, isQueued: Bool = false) {
+        self.done = done
         self.total = total
+        self.isQueued = isQueued
     }
 }
 

@@ -60,6 +60,9 @@ final class ArchiveReader {
     /// The name of the compression; nil where there is none.
     var compression: String? { source?.compression }
 
+    /// How many bytes of the file have been read.
+    var consumed: Int64 { source?.consumed ?? archive_filter_bytes(handle, -1) }
+
     /// The next entry; nil at the end. Pointers in it are good until the next call.
     ///
     /// - Throws: ``UnsafeArchive`` where the archive is damaged, truncated or beyond the limits.

@@ -27,11 +27,12 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         _ path: String,
         name: String,
         format: ArtifactSpec.Format,
-        into directory: String
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws {
         try await withTaskExecutorPreference(executor) {
-            try await gate.withPermit {
-                try await unpackHere(path, name: name, format: format, into: directory)
+            try await gate.withPermit(queued: { progress(.queued) }) {
+                try await unpackHere(path, name: name, format: format, into: directory, progress)
             }
         }
     }
@@ -41,13 +42,17 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         _ path: String,
         name: String,
         format: ArtifactSpec.Format,
-        into directory: String
+        into directory: String,
+        _ progress: @escaping (StepProgress) -> Void
     ) async throws {
         do {
             guard access(directory, F_OK) != 0 else { return }
             let tree = try StagedTree(target: directory)
             do {
-                try fill(tree, from: path, name: name, format: format)
+                // It is its turn, whatever comes of it.
+                let size = ByteCount(Int64(try Descriptor(path, O_RDONLY).status().st_size))
+                progress(StepProgress(done: ByteCount(0), total: size))
+                try fill(tree, Archive(path: path, name: name, size: size, progress: progress), format)
                 try Task.checkCancellation()
                 try tree.commit()
             } catch {
@@ -64,20 +69,19 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         }
     }
 
-    private func fill(_ tree: StagedTree, from path: String, name: String, format: ArtifactSpec.Format) throws
-    {
+    private func fill(_ tree: StagedTree, _ archive: Archive, _ format: ArtifactSpec.Format) throws {
         switch format {
-        case .raw: try addRaw(path, name, to: tree)
-        case .zip: try unpackZip(path, to: tree)
+        case .raw: try addRaw(archive, to: tree)
+        case .zip: try unpackZip(archive, to: tree)
         case .tar:
-            guard try unpackTar(path, to: tree) == .unpacked else {
+            guard try unpackTar(archive, to: tree) == .unpacked else {
                 throw UnsafeArchive("it is no tar archive")
             }
         case .auto:
-            if try Self.beginsAsZip(path) { return try unpackZip(path, to: tree) }
-            switch try unpackTar(path, to: tree) {
+            if try Self.beginsAsZip(archive.path) { return try unpackZip(archive, to: tree) }
+            switch try unpackTar(archive, to: tree) {
             case .unpacked: return
-            case .noTar(compression: nil): try addRaw(path, name, to: tree)
+            case .noTar(compression: nil): try addRaw(archive, to: tree)
             case .noTar(let compression?):
                 throw UnsafeArchive(
                     "it is compressed with \(compression), but holds no tar; say `format: raw` to use it as it is"
@@ -94,28 +98,32 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
             && (magic[2...] == [3, 4] || magic[2...] == [5, 6])
     }
 
-    private func addRaw(_ path: String, _ name: String, to tree: StagedTree) throws {
-        guard let entry = try EntryPath(name, limits), entry.components.count == 1 else {
-            throw UnsafeArchive("\"\(name)\" is no name for a file")
+    private func addRaw(_ archive: Archive, to tree: StagedTree) throws {
+        guard let entry = try EntryPath(archive.name, limits), entry.components.count == 1 else {
+            throw UnsafeArchive("\"\(archive.name)\" is no name for a file")
         }
-        let source = try Descriptor(path, O_RDONLY)
+        let source = try Descriptor(archive.path, O_RDONLY)
         let file = try tree.addFile(entry, mode: 0o755)
         if era_artifact_clone(file.number, source.number) == 0 { return }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }
+        var meter = archive.meter
+        var written: Int64 = 0
         while true {
             try Task.checkCancellation()
-            let count = try source.read(into: buffer, from: path)
+            let count = try source.read(into: buffer, from: archive.path)
             if count == 0 { return }
-            try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: name)
+            try file.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: archive.name)
+            written += Int64(count)
+            meter.note(written)
         }
     }
 
-    private func unpackZip(_ path: String, to tree: StagedTree) throws {
-        try ZipTail.check(path)
+    private func unpackZip(_ archive: Archive, to tree: StagedTree) throws {
+        try ZipTail.check(archive.path)
         try speakingUTF8 {
-            let reader = try ArchiveReader(zip: path)
-            var extraction = try extraction(of: path, into: tree)
+            let reader = try ArchiveReader(zip: archive.path)
+            var extraction = extraction(of: archive, into: tree)
             try extraction.run(reader)
         }
     }
@@ -125,10 +133,10 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         case noTar(compression: String?)
     }
 
-    private func unpackTar(_ path: String, to tree: StagedTree) throws -> TarOutcome {
+    private func unpackTar(_ archive: Archive, to tree: StagedTree) throws -> TarOutcome {
         try speakingUTF8 {
-            var extraction = try extraction(of: path, into: tree)
-            let reader = try ArchiveReader(tar: path, outputLimit: extraction.outputLimit)
+            var extraction = extraction(of: archive, into: tree)
+            let reader = try ArchiveReader(tar: archive.path, outputLimit: extraction.outputLimit)
             do {
                 try extraction.run(reader)
             } catch is UnsafeArchive where reader.isOtherFormat {
@@ -138,9 +146,13 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         }
     }
 
-    private func extraction(of path: String, into tree: StagedTree) throws -> Extraction {
-        let size = Int64(try Descriptor(path, O_RDONLY).status().st_size)
-        return Extraction(tree: tree, limits: limits, outputLimit: limits.outputLimit(archiveSize: size))
+    private func extraction(of archive: Archive, into tree: StagedTree) -> Extraction {
+        Extraction(
+            tree: tree,
+            limits: limits,
+            outputLimit: limits.outputLimit(archiveSize: archive.size.bytes),
+            meter: archive.meter
+        )
     }
 
     /// Names in archives are UTF-8, whatever the daemon's locale is.
@@ -148,5 +160,36 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         let previous = era_artifact_use_utf8()
         defer { era_artifact_restore_locale(previous) }
         return try body()
+    }
+}
+
+/// A file to unpack, and who wants to know how far that has come.
+private struct Archive {
+    let path: String
+    let name: String
+    let size: ByteCount
+    let progress: (StepProgress) -> Void
+
+    var meter: UnpackMeter { UnpackMeter(total: size, report: progress) }
+}
+
+/// Reports how much of an archive has been read, ten times a second at most.
+struct UnpackMeter {
+    private static let interval = Duration.milliseconds(100)
+
+    let total: ByteCount
+    let report: (StepProgress) -> Void
+    private var lastAt = ContinuousClock.now
+
+    init(total: ByteCount, report: @escaping (StepProgress) -> Void) {
+        self.total = total
+        self.report = report
+    }
+
+    mutating func note(_ done: Int64) {
+        let now = ContinuousClock.now
+        guard now - lastAt >= Self.interval else { return }
+        lastAt = now
+        report(StepProgress(done: ByteCount(min(done, total.bytes)), total: total))
     }
 }

@@ -48,6 +48,9 @@ final class DecompressedStream {
         return archive_filter_name(handle, 0).map { String(cString: $0) }
     }
 
+    /// How many bytes of the file have been read.
+    var consumed: Int64 { archive_filter_bytes(handle, -1) }
+
     /// Serves libarchive's reader of the format: the next bytes, 0 at the end, -1 when there is trouble.
     func serve(_ buffer: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
         do {
@@ -89,7 +92,6 @@ final class DecompressedStream {
     /// - Throws: ``UnsafeArchive`` where the file goes on after the end of its compressed content.
     func refuseTrailingGarbage() throws {
         guard compression != nil, archive_filter_bytes(handle, 0) >= 0 else { return }
-        let consumed = archive_filter_bytes(handle, -1)
         guard consumed >= size else {
             throw UnsafeArchive("\(size - consumed) bytes follow after its end")
         }

@@ -12,11 +12,13 @@ struct Extraction {
     private var entryCount = 0
     private var written: Int64 = 0
     private var links = LinkTable()
+    private var meter: UnpackMeter
 
-    init(tree: StagedTree, limits: ArchiveLimits, outputLimit: Int64) {
+    init(tree: StagedTree, limits: ArchiveLimits, outputLimit: Int64, meter: UnpackMeter) {
         self.tree = tree
         self.limits = limits
         self.outputLimit = outputLimit
+        self.meter = meter
     }
 
     /// - Throws: ``UnsafeArchive``, ``SystemError``, `CancellationError`; the tree then holds a part.
@@ -28,6 +30,7 @@ struct Extraction {
                 throw UnsafeArchive("it holds more than \(limits.entryLimit) entries")
             }
             try add(entry, reader)
+            meter.note(reader.consumed)
         }
         try links.refuseEscapes()
         for (path, target) in links.targets { try tree.addSymbolicLink(path, to: target) }
@@ -73,6 +76,7 @@ struct Extraction {
             }
             try file.write(bytes, to: path.text)
             position = end
+            meter.note(reader.consumed)
         }
         let size = max(end, entry.size ?? 0)
         guard entry.size.map({ end <= $0 }) ?? true else {

@@ -14,7 +14,7 @@ struct FileFetcher: SchemeFetcher {
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        report: @escaping @Sendable (FetchProgress) -> Void
+        report: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> ContentStore.Blob {
         let path = try Self.path(of: artifact.source)
         let file = try Self.open(path)
@@ -42,14 +42,14 @@ struct FileFetcher: SchemeFetcher {
                     )
                 }
                 try copy(file, path, to: ingest) {
-                    report(FetchProgress(received: $0, total: ByteCount(size)))
+                    report(StepProgress(done: $0, total: ByteCount(size)))
                 }
             }
             let after = try file.status()
             guard ContentStore.Identity(before) == ContentStore.Identity(after), ingest.count == size else {
                 throw Failure.transient(.fetchFailed, "\(path) changed while it was copied; trying again")
             }
-            report(FetchProgress(received: ByteCount(size), total: ByteCount(size)))
+            report(StepProgress(done: ByteCount(size), total: ByteCount(size)))
             do {
                 return try ingest.commit(expecting: artifact.digest)
             } catch let mismatch as DigestMismatch {

@@ -18,14 +18,18 @@ final class Gate: Sendable {
 
     /// Runs `body` when it is its turn.
     ///
+    /// - Parameter queued: Called when that is not at once.
     /// - Throws: `CancellationError` when the task is cancelled while it waits; else what `body` throws.
-    func withPermit<Value>(_ body: () async throws -> Value) async throws -> Value {
-        try await acquire()
+    func withPermit<Value>(
+        queued: () -> Void,
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        try await acquire(queued: queued)
         defer { release() }
         return try await body()
     }
 
-    private func acquire() async throws {
+    private func acquire(queued: () -> Void) async throws {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -43,7 +47,7 @@ final class Gate: Sendable {
                     state.waiters.append((id, continuation))
                     return nil
                 }
-                if let verdict { continuation.resume(with: verdict) }
+                if let verdict { continuation.resume(with: verdict) } else { queued() }
             }
         } onCancel: {
             let waiter = state.withLock { state in

@@ -10,7 +10,7 @@ struct HTTPDownload: Sendable {
     let digest: Digest
     let credentials: Credentials?
     let fetcher: HTTPFetcher
-    let report: @Sendable (FetchProgress) -> Void
+    let report: @Sendable (StepProgress) -> Void
 
     private var options: FetchOptions { fetcher.options }
 
@@ -162,7 +162,7 @@ struct HTTPDownload: Sendable {
             isWhole: expected != nil || isChunked
         )
         let start = ingest.count
-        report(FetchProgress(received: ByteCount(start), total: total))
+        report(StepProgress(done: ByteCount(start), total: total))
         for try await chunk in response.body {
             signs.note()
             guard ingest.count + Int64(chunk.readableBytes) <= options.sizeLimit.bytes else {
@@ -170,7 +170,7 @@ struct HTTPDownload: Sendable {
             }
             body.look(at: chunk)
             try chunk.withUnsafeReadableBytes { try ingest.write($0) }
-            report(FetchProgress(received: ByteCount(ingest.count), total: total))
+            report(StepProgress(done: ByteCount(ingest.count), total: total))
         }
         if let expected, ingest.count - start != expected {
             throw Failure.transient(

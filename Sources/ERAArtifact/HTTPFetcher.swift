@@ -18,7 +18,7 @@ struct HTTPFetcher: SchemeFetcher {
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        report: @escaping @Sendable (FetchProgress) -> Void
+        report: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> ContentStore.Blob {
         guard artifact.source.scheme == .https || options.allowsHTTP else {
             throw Failure.permanent(

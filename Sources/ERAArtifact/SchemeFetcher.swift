@@ -11,7 +11,7 @@ protocol SchemeFetcher: Sendable {
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        report: @escaping @Sendable (FetchProgress) -> Void
+        report: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> ContentStore.Blob
 }
 

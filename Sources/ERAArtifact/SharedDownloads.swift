@@ -7,7 +7,7 @@ import Synchronization
 /// Each waiter is told the progress. A waiter whose task is cancelled leaves at once; when the last one
 /// has left, the download is cancelled. A class, because all of them share its state.
 final class SharedDownloads: Sendable {
-    typealias Report = @Sendable (FetchProgress) -> Void
+    typealias Report = @Sendable (StepProgress) -> Void
     typealias Work = @Sendable (_ report: @escaping Report) async throws -> ContentStore.Blob
 
     /// A `pullSecret` and where it is meant.
@@ -43,7 +43,7 @@ final class SharedDownloads: Sendable {
     private struct Flight {
         let task: Task<Void, Never>
         var waiters: [Int: Waiter] = [:]
-        var latest: FetchProgress?
+        var latest: StepProgress?
         var lastReport: ContinuousClock.Instant?
         var isAbandoned = false
     }
@@ -118,7 +118,7 @@ final class SharedDownloads: Sendable {
         _ continuation: CheckedContinuation<Outcome, any Error>,
         _ work: @escaping Work
     ) {
-        let (answer, latest): (Result<Outcome, any Error>?, FetchProgress?) = state.withLock { state in
+        let (answer, latest): (Result<Outcome, any Error>?, StepProgress?) = state.withLock { state in
             // Under the lock: a cancellation from here on finds the waiter in the flight.
             if state.isClosed || Task.isCancelled { return (.failure(CancellationError()), nil) }
             let joined =
@@ -155,13 +155,13 @@ final class SharedDownloads: Sendable {
         }
     }
 
-    private func report(_ progress: FetchProgress, _ key: Key) {
+    private func report(_ progress: StepProgress, _ key: Key) {
         let now = ContinuousClock.now
         let listeners: [Report] = state.withLock { state in
             guard let flight = state.flights[key] else { return [] }
             state.flights[key]?.latest = progress
             if let last = flight.lastReport, now - last < Self.reportInterval,
-                progress.received != progress.total
+                progress.done != progress.total, flight.latest?.isQueued != true
             {
                 return []
             }

@@ -43,7 +43,7 @@ public final class StoreFetcher: ArtifactFetcher {
     public func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        progress: @escaping @Sendable (FetchProgress) -> Void
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
         guard artifact.signature == nil else {
             throw Failure.permanent(
@@ -84,10 +84,10 @@ public final class StoreFetcher: ArtifactFetcher {
     private func blob(
         of artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        progress: @escaping @Sendable (FetchProgress) -> Void
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> ContentStore.Blob {
         if let digest = artifact.digest, let blob = try store.lookup(digest) {
-            progress(FetchProgress(received: blob.size, total: blob.size))
+            progress(StepProgress(done: blob.size, total: blob.size))
             return blob
         }
         let fetcher = try fetcher(for: artifact)
@@ -97,7 +97,8 @@ public final class StoreFetcher: ArtifactFetcher {
             secret: artifact.pullSecret.map { SharedDownloads.Secret(name: $0, namespace: namespace) }
         )
         return try await downloads.blob(for: key, progress: progress) { [gate, store] report in
-            try await gate.withPermit {
+            try await gate.withPermit(queued: { report(.queued) }) {
+                report(StepProgress(done: ByteCount(0), total: nil))
                 // It may have come from elsewhere while this one waited.
                 if let digest = artifact.digest, let blob = try store.lookup(digest) { return blob }
                 return try await fetcher.fetch(artifact, in: namespace, report: report)

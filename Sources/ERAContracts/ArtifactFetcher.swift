@@ -7,12 +7,13 @@ public protocol ArtifactFetcher: Sendable {
     /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller
     /// cancels the download; what has arrived is kept for a resume.
     /// - Parameter namespace: Of the deployment: where a `pullSecret` is looked for.
-    /// - Parameter progress: Called with the bytes received so far, at most ten times a second.
+    /// - Parameter progress: Told that the download has to wait for others, and then the bytes received so far,
+    ///   at most ten times a second.
     /// - Throws: ``Failure``, transient or permanent.
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        progress: @escaping @Sendable (FetchProgress) -> Void
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact
 
     /// Keeps exactly these digests whatever happens; everything else may be collected.
@@ -27,25 +28,29 @@ public protocol ArtifactFetcher: Sendable {
     func collect() async throws -> ByteCount
 }
 
-/// How far a download has come.
-public struct FetchProgress: Hashable, Sendable, Codable {
-    public var received: ByteCount
-    /// Nil when the other side did not say.
-    public var total: ByteCount?
-
-    public init(received: ByteCount, total: ByteCount?) {
-        self.received = received
-        self.total = total
-    }
-}
-
 /// Unpacks a verified archive, defending the host against what is inside.
 public protocol ArtifactUnpacker: Sendable {
     /// Makes `directory` hold the archive's content, or the file itself under `name` for `raw`.
     ///
     /// Works in a staging directory beside it and renames: afterwards it is whole, or not there.
     /// A directory that is there already is left alone.
+    /// - Parameter progress: Told that it has to wait for others, and then the bytes of the archive read so far,
+    ///   at most ten times a second.
     /// - Throws: ``Failure``: permanent `UnsafeArchive`, or the file system's error.
-    func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String)
+    func unpack(
+        _ path: String,
+        name: String,
+        format: ArtifactSpec.Format,
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws
+}
+
+extension ArtifactUnpacker {
+    /// Unpacks for somebody who does not show how far it has come.
+    public func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String)
         async throws
+    {
+        try await unpack(path, name: name, format: format, into: directory) { _ in }
+    }
 }

@@ -98,8 +98,8 @@ public struct DeploymentView: Equatable, Sendable {
     public var step: Step?
     /// Why nothing moves.
     public var wait: Wait?
-    /// Of the download in progress.
-    public var progress: FetchProgress?
+    /// How far the step in progress has come; nil where it does not say.
+    public var progress: StepProgress?
     /// The instance that serves, as last observed.
     public var instance: InstanceStatus?
 
@@ -109,7 +109,7 @@ public struct DeploymentView: Equatable, Sendable {
         deletionRequestedAt: WallTime? = nil,
         step: Step? = nil,
         wait: Wait? = nil,
-        progress: FetchProgress? = nil,
+        progress: StepProgress? = nil,
         instance: InstanceStatus? = nil
     ) {
         self.record = record

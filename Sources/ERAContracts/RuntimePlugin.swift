@@ -15,8 +15,12 @@ public protocol RuntimePlugin: Sendable {
 
     /// Makes what the runtime needs to start the instance (unpacks, bundles, compiles) in its directory.
     ///
+    /// - Parameter progress: Told how far it has come, where that takes long.
     /// - Returns: A handle that the store keeps and every later verb gets back.
-    func install(_ instance: PreparedInstance) async throws -> InstanceHandle
+    func install(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> InstanceHandle
 
     /// Starts the instance; returns once its supervisor has it. A running instance is left alone.
     ///
@@ -53,6 +57,13 @@ public protocol RuntimePlugin: Sendable {
     ///
     /// - Returns: Chunks of whole lines as they were written; with `follow`, until the consumer stops.
     func logs(_ id: InstanceID, _ request: LogRequest) -> AsyncThrowingStream<[UInt8], any Error>
+}
+
+extension RuntimePlugin {
+    /// Installs for somebody who does not show how far it has come.
+    public func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
+        try await install(instance) { _ in }
+    }
 }
 
 /// What a plugin says about itself.

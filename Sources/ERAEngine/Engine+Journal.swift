@@ -22,7 +22,7 @@ extension Engine {
         // A fact that changes nothing needs no place in the journal.
         guard after != before else { return true }
         entry.record = after
-        if before.epoch != after.epoch { entry.interruption?.finish() }
+        if before.epoch != after.epoch { entry.underway?.nudge.finish() }
         if case .deletionRequested = kind { entry.deletionRequestedAt = event.at.wall }
         outbox.add(.entry(JournalEntry(event: event, record: after)))
         if before.mustPersist(before: after) { entry.unpersisted = outbox.added }

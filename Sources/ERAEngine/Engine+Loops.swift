@@ -8,15 +8,30 @@ extension Engine {
     func dispatch() async {
         await withDiscardingTaskGroup { group in
             for await _ in work.stream {
-                while let key = queue.take(limit: options.parallelLimit) {
+                let now = seams.clock.now().uptime
+                while let key = queue.take(limit: options.parallelLimit, at: now) {
                     group.addTask { await self.pass(key) }
                 }
-                while probesUnderway < options.probeLimit, let job = pendingProbes.popFirst() {
-                    probesUnderway += 1
+                while probePlaces.count < options.probeLimit, let job = pendingProbes.popFirst() {
+                    probePlaces.take(job.id, at: now)
                     group.addTask { await self.perform(job) }
                 }
+                if let placesEndAt { ring(before: placesEndAt) }
             }
         }
+    }
+
+    /// When somebody who waits for a place gets that of one who takes long; nil when nobody waits.
+    private var placesEndAt: Uptime? {
+        let probe = pendingProbes.isEmpty ? nil : probePlaces.oldest
+        return [queue.oldestPlace, probe].compactMap { $0 }.min().map { $0 + placeTime }
+    }
+
+    private func freePlaces(at now: Uptime) {
+        guard let placesEndAt, placesEndAt <= now else { return }
+        queue.freePlaces(heldFor: placeTime, at: now)
+        probePlaces.free(heldFor: placeTime, at: now)
+        work.raise()
     }
 
     /// Wakes deployments when their time has come.
@@ -25,7 +40,8 @@ extension Engine {
             noticeSuspension()
             let now = seams.clock.now().uptime
             for key in timers.due(at: now) { timeHasCome(key, now) }
-            let target = timers.earliest
+            freePlaces(at: now)
+            let target = [timers.earliest, placesEndAt].compactMap { $0 }.min()
             let (stream, ring) = AsyncStream<Never>.makeStream()
             alarm = (target, ring)
             await firstOf { [clock = seams.clock] in
@@ -39,26 +55,14 @@ extension Engine {
         }
     }
 
-    /// A pass where one is due; where only a probe is, the probe alone.
+    /// The probes that are due, and a pass where one is; it starts probes itself, but may be in a long step.
     private func timeHasCome(_ key: DeploymentKey, _ now: Uptime) {
         guard let entry = entries[key] else { return }
-        if let lookAt = entry.lookAt, lookAt <= now {
-            wake(key)
-        } else {
-            startProbes(key)
-            setTimer(key)
-        }
-    }
-
-    /// An instance may have changed: most likely it ended.
-    func hinted(at id: InstanceID) {
-        // What serves need not stay down until something that nobody needs is removed.
-        if let entry = entries[id.deployment], !entry.record.isBeingDeleted,
-            case .purge(let revision)? = entry.step, revision != id.revision
-        {
-            entry.interruption?.finish()
-        }
-        wake(id.deployment)
+        let isPassDue = entry.lookAt.map { $0 <= now } ?? false
+        if isPassDue { entries[key]?.lookAt = nil }
+        startProbes(key)
+        setTimer(key)
+        if isPassDue { wake(key) }
     }
 
     /// Whether a timer is long overdue: this process or the machine stood still.

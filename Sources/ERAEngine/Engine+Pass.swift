@@ -1,7 +1,6 @@
 import ERAContracts
 import ERACore
 import Logging
-import Synchronization
 
 /// One pass over one deployment: observe, decide, do, until there is nothing to do now.
 extension Engine {
@@ -11,6 +10,7 @@ extension Engine {
             work.raise()
         }
         noticeSuspension()
+        entries[key]?.lookAt = nil
         await observe(key)
         looked(at: key)
         for _ in 0..<passHopLimit {
@@ -73,6 +73,8 @@ extension Engine {
     private func observation(of entry: Entry) -> Observation {
         var observation = entry.observation
         observation.health = entry.verdicts
+        let reported = entry.underway?.life.progressedAt(seams.clock.now().uptime)
+        observation.progressedAt = reported ?? entry.progressedAt
         observation.unmetDependencies = entry.record.dependencies.filter {
             entries[$0]?.record.isAvailable != true
         }
@@ -123,16 +125,23 @@ extension Engine {
             guard entries[key]?.record.epoch == epoch else { return true }
         }
         guard let entry = entries[key] else { return false }
-        let (interruption, interrupter) = AsyncStream<Never>.makeStream()
-        entries[key]?.step = step
-        entries[key]?.interruption = interrupter
+        let (nudges, nudge) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let life = StepLife(at: seams.clock.now().uptime)
+        entries[key]?.underway = StepUnderway(step: step, nudge: nudge, life: life)
+        if step.givesWay {
+            let observed = observation(of: entry)
+            let reviewAt = reviewTime(entry.record, observed: observed, now: seams.clock.now())
+            entries[key]?.lookAt = reviewAt
+            setTimer(key)
+        }
         if step.isSlow { publish(key) }
         seams.failpoint("before.\(step.name)")
-        let outcome = await race(order(step, entry, key), interruption)
+        let outcome = await race(order(step, entry, life), life, nudges)
         seams.failpoint("after.\(step.name)")
-        entries[key]?.step = nil
-        entries[key]?.progress = nil
-        entries[key]?.interruption = nil
+        entries[key]?.underway = nil
+        if let progressedAt = life.progressedAt(seams.clock.now().uptime) {
+            entries[key]?.progressedAt = progressedAt
+        }
         noticeSuspension()
         guard let outcome, let now = entries[key], now.record.epoch == epoch, !Task.isCancelled else {
             return true
@@ -149,12 +158,15 @@ extension Engine {
         }
     }
 
-    private func order(_ step: Step, _ entry: Entry, _ key: DeploymentKey) -> StepExecutor.Order {
+    private func order(_ step: Step, _ entry: Entry, _ life: StepLife) -> StepExecutor.Order {
         StepExecutor.Order(
             step: step,
             record: entry.record,
             active: entry.active,
-            progress: { [progressed] in progressed.report(key, $0) }
+            progress: { [progressed, clock = seams.clock, key = entry.record.key] progress in
+                life.note(progress, at: clock.now().uptime)
+                progressed.report(key, life, progress)
+            }
         )
     }
 
@@ -163,17 +175,12 @@ extension Engine {
     /// - Returns: Nil when it was interrupted; what it did then, the next observation shows.
     private func race(
         _ order: StepExecutor.Order,
-        _ interruption: AsyncStream<Never>
+        _ life: StepLife,
+        _ nudges: AsyncStream<Void>
     ) async -> Result<StepResult, Failure>? {
         let revision = order.step.revision ?? order.record.target
         let grace = order.record.policy(for: revision).stop.grace
         let limit = options.timeLimits.limit(of: order.step, grace: grace)
-        let sign = SignOfLife(at: seams.clock.now().uptime)
-        var order = order
-        order.progress = { [clock = seams.clock, report = order.progress] progress in
-            sign.give(at: clock.now().uptime)
-            report(progress)
-        }
         return await withTaskGroup(of: RaceEnd.self) { [executor, order, clock = seams.clock] group in
             group.addTask {
                 do {
@@ -185,11 +192,13 @@ extension Engine {
                 }
             }
             group.addTask {
-                for await _ in interruption {}
+                for await _ in nudges where order.step.givesWay {
+                    if await self.isOvertaken(order.step, order.record.key) { break }
+                }
                 return .interrupted
             }
             group.addTask {
-                await clock.sleep(untilSilentFor: limit, sign)
+                await clock.sleep(untilSilentFor: limit, life)
                 return .timedOut
             }
             let first = await group.next()
@@ -205,6 +214,20 @@ extension Engine {
             return outcome
         }
     }
+
+    /// Whether something else is to be done now: what serves has ended meanwhile, say, or the deadline is over.
+    ///
+    /// What only would have to wait is no reason to interrupt a step.
+    private func isOvertaken(_ step: Step, _ key: DeploymentKey) async -> Bool {
+        await observe(key)
+        guard !Task.isCancelled, degraded == nil, let entry = entries[key] else { return false }
+        let now = seams.clock.now()
+        switch decide(entry.record, observed: observation(of: entry), now: now, jitter: .none) {
+        case .record: return true
+        case .run(let other): return other != step
+        case .wait, .idle: return false
+        }
+    }
 }
 
 /// How a race between a step, its time limit and an interruption ended.
@@ -214,40 +237,20 @@ private enum RaceEnd: Equatable {
     case interrupted
 }
 
-/// When a step last gave a sign of life; a class, since the step and its time limit share it.
-private final class SignOfLife: Sendable {
-    private let last: Mutex<Uptime>
-
-    init(at now: Uptime) { last = Mutex(now) }
-
-    var at: Uptime { last.withLock { $0 } }
-    func give(at now: Uptime) { last.withLock { $0 = max($0, now) } }
-}
-
 extension EngineClock {
     /// Returns once nothing was heard for so long; what was suspended with ERA gets its whole time again.
     /// Returns early when the task is cancelled.
-    fileprivate func sleep(untilSilentFor limit: Duration, _ sign: SignOfLife) async {
+    fileprivate func sleep(untilSilentFor limit: Duration, _ life: StepLife) async {
         while !Task.isCancelled {
-            let deadline = sign.at + limit
+            let deadline = life.lastSign(at: now().uptime) + limit
             // Cancelled, the sleep has lost its race, and what it returns counts for nothing.
             try? await sleep(until: deadline)
-            let late = now().uptime - deadline
-            if late > suspensionThreshold {
-                sign.give(at: now().uptime)
-            } else if sign.at + limit <= now().uptime {
+            let now = now().uptime
+            if now - deadline > suspensionThreshold {
+                life.extend(at: now)
+            } else if life.lastSign(at: now) + limit <= now {
                 return
             }
-        }
-    }
-}
-
-extension Step {
-    /// Whether people may want to see it while it is in progress.
-    fileprivate var isSlow: Bool {
-        switch self {
-        case .fetch, .install, .stop, .removeVolumes: true
-        case .validate, .prepare, .start, .remove, .purge: false
         }
     }
 }

@@ -3,12 +3,22 @@ import ERACore
 
 /// One probe that is due.
 struct ProbeJob: Sendable {
+    /// At most one is under way for each.
+    struct ID: Hashable, Sendable {
+        let key: DeploymentKey
+        let revision: RevisionNumber
+        let startedAt: Uptime
+        let kind: ProbeKind
+    }
+
     let key: DeploymentKey
     let revision: RevisionNumber
     /// Names the start that is probed: an outcome for an earlier one counts for nothing.
     let startedAt: Uptime
     let kind: ProbeKind
     let spec: ProbeSpec
+
+    var id: ID { ID(key: key, revision: revision, startedAt: startedAt, kind: kind) }
 }
 
 /// Probes run beside the passes; their outcomes only feed the monitors and wake the deployment.
@@ -38,7 +48,7 @@ extension Engine {
 
     func perform(_ job: ProbeJob) async {
         defer {
-            probesUnderway -= 1
+            probePlaces.giveBack(job.id)
             if !pendingProbes.isEmpty { work.raise() }
         }
         // It may have waited long, and its instance be gone: nothing is prepared for that one again.
@@ -65,7 +75,7 @@ extension Engine {
         let problem: String? = if case .failure(let problem) = outcome { problem } else { nil }
         watched.monitor.note(job.kind, problem, at: now)
         entries[job.key]?.watched[job.revision] = watched
-        if watched.monitor.verdict != before { wake(job.key) }
+        if watched.monitor.verdict != before { wake(job.key, isUrgent: true) }
         setTimer(job.key)
     }
 
@@ -88,11 +98,7 @@ extension Engine {
             let port = try spec.resolve(reference)
             target = .tcp(host: host ?? port.host, port: port.number)
         case .exec(let command):
-            let instance = try await seams.workspace.prepare(
-                InstanceID(job.key, job.revision),
-                spec,
-                artifact: record.artifacts[job.revision]
-            )
+            let instance = try await executor.prepared(job.revision, record)
             let environment = try await executor.plugin(spec).probeEnvironment(instance)
             target = .exec(command: command, environment: environment)
         }

@@ -23,7 +23,7 @@ public actor Engine: Service {
     var queue = WorkQueue<DeploymentKey>()
     var timers = TimerQueue<DeploymentKey>()
     var pendingProbes = Fifo<ProbeJob>()
-    var probesUnderway = 0
+    var probePlaces = Places<ProbeJob.ID>()
     /// When the next full look is due.
     var resyncAt: Uptime?
     /// Where the timer loop waits now, and how to make it look again.
@@ -81,7 +81,7 @@ public actor Engine: Service {
                 group.addTask { for await _ in source.changes() { await self.sourceChanged(source.id) } }
             }
             for plugin in seams.plugins {
-                group.addTask { for await id in plugin.changes() { await self.hinted(at: id) } }
+                group.addTask { for await id in plugin.changes() { await self.wake(id.deployment, isUrgent: true) } }
             }
             await gracefulShutdownOrCancellation()
             group.cancelAll()
@@ -169,10 +169,11 @@ public actor Engine: Service {
         }
     }
 
-    /// Asks for a pass; what it is about, the pass finds out itself.
-    func wake(_ key: DeploymentKey) {
-        guard entries[key] != nil else { return }
-        queue.add(key)
+    /// Asks for a pass; what it is about, the pass finds out itself. A step in progress may have to give way to it.
+    func wake(_ key: DeploymentKey, isUrgent: Bool = false) {
+        guard let entry = entries[key] else { return }
+        entry.underway?.nudge.yield()
+        queue.add(key, isUrgent: isUrgent)
         work.raise()
     }
 
@@ -182,7 +183,11 @@ public actor Engine: Service {
     func setTimer(_ key: DeploymentKey) {
         let time = entries[key]?.nextAt
         timers.set(key, time)
-        guard let time else { return }
+        if let time { ring(before: time) }
+    }
+
+    /// Makes sure that the timer loop looks at the clock at this time.
+    func ring(before time: Uptime) {
         if let alarm, alarm.at.map({ time < $0 }) ?? true { alarm.ring.finish() }
     }
 }

@@ -4,9 +4,9 @@ import ERACore
 public struct EngineOptions: Sendable {
     /// From one full look at all sources and deployments to the next.
     public var interval = Duration.seconds(30)
-    /// Deployments that are worked on at the same time.
+    /// Deployments that are worked on at the same time, apart from those that wait for something slow.
     public var parallelLimit = 16
-    /// Probes that are performed at the same time.
+    /// Probes that are performed at the same time, apart from those that get no answer soon.
     public var probeLimit = 64
     /// Report what differs and mend nothing: no step is run.
     public var observeOnly = false
@@ -30,6 +30,7 @@ public struct StepTimeLimits: Sendable {
     /// Without any progress; how long a download may take as a whole, the fetcher limits itself.
     public var fetch = Duration.seconds(600)
     public var prepare = Duration.seconds(60)
+    /// Without any progress.
     public var install = Duration.seconds(600)
     public var start = Duration.seconds(30)
     /// Beyond the grace that the manifest gives.
@@ -53,6 +54,9 @@ public struct StepTimeLimits: Sendable {
 
 /// The most hops that one pass makes before others get their turn.
 let passHopLimit = 64
+
+/// How long a pass or a probe holds its place while others wait for one.
+let placeTime = Duration.milliseconds(250)
 
 /// A timer that fires later than this was held up: ERA or the machine was suspended, and no deadline ran.
 let suspensionThreshold = Duration.seconds(5)

@@ -15,15 +15,14 @@ struct Entry {
     /// it is.
     var unpersisted: Int?
     var deletionRequestedAt: WallTime?
-    var step: Step?
+    var underway: StepUnderway?
     var wait: Wait?
-    var progress: FetchProgress?
     /// When the next pass is due; nil when only an event brings one.
     var lookAt: Uptime?
     var observation = Observation()
     var watched: [RevisionNumber: Watched] = [:]
-    /// Finished to interrupt the step in progress.
-    var interruption: AsyncStream<Never>.Continuation?
+    /// When an earlier step, which may have failed, last told how far it had come.
+    var progressedAt: Uptime?
 
     init(record: DeploymentRecord, resourceVersion: ResourceVersion) {
         self.record = record
@@ -35,9 +34,9 @@ struct Entry {
             record: record,
             resourceVersion: resourceVersion,
             deletionRequestedAt: deletionRequestedAt,
-            step: step,
+            step: underway?.step,
             wait: wait,
-            progress: progress,
+            progress: underway?.progress,
             instance: observation.instances[record.servedRevision ?? record.target]
         )
     }

@@ -1,25 +1,30 @@
 import ERAContracts
 import ERACore
 
-/// How far downloads have come, from the fetcher's threads to the engine; a slow engine sees the newest.
+/// How far steps have come, from the adapters' threads to the engine; a slow engine sees the newest.
 struct ProgressReports: Sendable {
     private static let backlogLimit = 1024
 
-    let stream: AsyncStream<(key: DeploymentKey, progress: FetchProgress)>
-    private let continuation: AsyncStream<(key: DeploymentKey, progress: FetchProgress)>.Continuation
+    /// Of which step, its life says: a late report of an earlier one counts for nothing.
+    typealias Report = (key: DeploymentKey, life: StepLife, progress: StepProgress)
+
+    let stream: AsyncStream<Report>
+    private let continuation: AsyncStream<Report>.Continuation
 
     init() {
         (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.backlogLimit))
     }
 
-    func report(_ key: DeploymentKey, _ progress: FetchProgress) { continuation.yield((key, progress)) }
+    func report(_ key: DeploymentKey, _ life: StepLife, _ progress: StepProgress) {
+        continuation.yield((key, life, progress))
+    }
 }
 
 extension Engine {
     func showProgress() async {
-        for await (key, progress) in progressed.stream {
-            guard case .fetch = entries[key]?.step else { continue }
-            entries[key]?.progress = progress
+        for await (key, life, progress) in progressed.stream {
+            guard let underway = entries[key]?.underway, underway.life === life else { continue }
+            entries[key]?.underway?.progress = progress
             publish(key)
         }
     }

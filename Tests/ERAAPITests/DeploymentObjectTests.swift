@@ -116,16 +116,16 @@ import Testing
         #expect(first.json == later.json)
     }
 
-    @Test func `progress of a download is shown, with and without a total`() throws {
+    @Test func `progress is shown, with and without a total, and while it waits`() throws {
         var view = Samples.view(try Samples.requested())
-        view.progress = FetchProgress(received: ByteCount(10), total: ByteCount(100))
-        #expect(
-            view.object(at: Samples.start).json["status"]?["fetch"] == [
-                "receivedBytes": 10, "totalBytes": 100,
-            ]
-        )
-        view.progress = FetchProgress(received: ByteCount(10), total: nil)
-        #expect(view.object(at: Samples.start).fetch == FetchText(received: ByteCount(10), total: nil))
+        func shown() -> JSONValue? { view.object(at: Samples.start).json["status"]?["progress"] }
+        view.progress = StepProgress(done: ByteCount(10), total: ByteCount(100))
+        #expect(shown() == ["doneBytes": 10, "totalBytes": 100])
+        view.progress = StepProgress(done: ByteCount(10), total: nil)
+        #expect(view.object(at: Samples.start).progress == ProgressText(done: ByteCount(10), total: nil))
+        view.progress = .queued
+        #expect(shown() == ["doneBytes": 0, "queued": true])
+        #expect(view.object(at: Samples.start).progress?.isQueued == true)
     }
 
     @Test func `a deployment that failed says why, and what is quarantined`() throws {

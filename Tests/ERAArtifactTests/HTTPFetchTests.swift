@@ -15,7 +15,7 @@ import Testing
             let digest = try sha256(bytes)
             try await FileServer.run(files) { server in
                 let spec = try ArtifactSpec(server.url + "/hello-1.2.tar.gz?signature=abc", digest)
-                let reports = Shared<[FetchProgress]>([])
+                let reports = Shared<[StepProgress]>([])
                 try await fixture.fetching { fetcher in
                     let stored = try await fetcher.fetch(spec) { report in
                         reports.change { $0.append(report) }
@@ -32,7 +32,7 @@ import Testing
                 #expect(server.requestCount == 1)
                 #expect(
                     reports.value.last
-                        == FetchProgress(received: ByteCount(3 << 20), total: ByteCount(3 << 20))
+                        == StepProgress(done: ByteCount(3 << 20), total: ByteCount(3 << 20))
                 )
                 #expect(fixture.leftovers.isEmpty)
             }

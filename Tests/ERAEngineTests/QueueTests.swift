@@ -5,45 +5,87 @@ import Testing
 @testable import ERAEngine
 
 @Suite struct WorkQueueTests {
+    private let start = Uptime(sinceBoot: .seconds(100))
+
     @Test func `a key that asks twice gets one pass`() {
         var queue = WorkQueue<String>()
         queue.add("a")
         queue.add("b")
         queue.add("a")
-        #expect(queue.take(limit: 9) == "a")
-        #expect(queue.take(limit: 9) == "b")
-        #expect(queue.take(limit: 9) == nil)
+        #expect(queue.take(limit: 9, at: start) == "a")
+        #expect(queue.take(limit: 9, at: start) == "b")
+        #expect(queue.take(limit: 9, at: start) == nil)
     }
 
     @Test func `a key that asks during its pass gets another one after it, never beside it`() {
         var queue = WorkQueue<String>()
         queue.add("a")
-        #expect(queue.take(limit: 9) == "a")
+        #expect(queue.take(limit: 9, at: start) == "a")
         queue.add("a")
         queue.add("a")
-        #expect(queue.take(limit: 9) == nil)
+        #expect(queue.take(limit: 9, at: start) == nil)
         queue.finish("a")
-        #expect(queue.take(limit: 9) == "a")
+        #expect(queue.take(limit: 9, at: start) == "a")
         queue.finish("a")
-        #expect(queue.take(limit: 9) == nil)
+        #expect(queue.take(limit: 9, at: start) == nil)
         #expect(queue.count == 0)
     }
 
     @Test func `no more than the limit are under way`() {
         var queue = WorkQueue<Int>()
         for key in 0..<5 { queue.add(key) }
-        #expect(queue.take(limit: 2) == 0)
-        #expect(queue.take(limit: 2) == 1)
-        #expect(queue.take(limit: 2) == nil)
+        #expect(queue.take(limit: 2, at: start) == 0)
+        #expect(queue.take(limit: 2, at: start) == 1)
+        #expect(queue.take(limit: 2, at: start) == nil)
         queue.finish(0)
-        #expect(queue.take(limit: 2) == 2)
+        #expect(queue.take(limit: 2, at: start) == 2)
+    }
+
+    @Test func `who holds a place for long frees it, and is not taken again before it ends`() {
+        var queue = WorkQueue<Int>()
+        for key in 0..<3 { queue.add(key) }
+        #expect(queue.take(limit: 1, at: start) == 0)
+        #expect(queue.oldestPlace == start)
+        queue.freePlaces(heldFor: .seconds(1), at: start + .milliseconds(999))
+        #expect(queue.take(limit: 1, at: start) == nil)
+        queue.freePlaces(heldFor: .seconds(1), at: start + .seconds(1))
+        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 1)
+        queue.add(0)
+        queue.finish(1)
+        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 2)
+        // Nobody waits, so nobody has to make room.
+        #expect(queue.oldestPlace == nil)
+        queue.finish(0)
+        #expect(queue.take(limit: 1, at: start + .seconds(1)) == nil)
+        queue.finish(2)
+        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 0)
+    }
+
+    @Test func `who is urgent comes first, once, and stays so through the pass under way`() {
+        var queue = WorkQueue<String>()
+        for key in ["a", "b", "c"] { queue.add(key) }
+        queue.add("c", isUrgent: true)
+        queue.add("c")
+        #expect(queue.take(limit: 9, at: start) == "c")
+        #expect(queue.take(limit: 9, at: start) == "a")
+        queue.add("a", isUrgent: true)
+        queue.add("a")
+        queue.finish("c")
+        queue.add("c")
+        queue.finish("a")
+        #expect(queue.take(limit: 9, at: start) == "a")
+        #expect(queue.take(limit: 9, at: start) == "b")
+        #expect(queue.take(limit: 9, at: start) == "c")
+        #expect(queue.take(limit: 9, at: start) == nil)
+        for key in ["a", "b", "c"] { queue.finish(key) }
+        #expect(queue.count == 0)
     }
 
     @Test func `thousands come out in the order in which they came in`() {
         var queue = WorkQueue<Int>()
         for key in 0..<5000 { queue.add(key) }
         for key in 0..<5000 {
-            #expect(queue.take(limit: 1) == key)
+            #expect(queue.take(limit: 1, at: start) == key)
             queue.finish(key)
         }
     }

@@ -23,7 +23,7 @@ import Testing
     @Test func `a fetch of which nothing is heard ends; the limit is not on the whole download`() throws {
         let world = World()
         world.faults.stall("fetch")
-        world.put(app())
+        world.put(app { $0.progressDeadline = "30m" })
         world.pass(.seconds(599))
         #expect(!world.journal(app()).contains { $0.contains("Timeout") })
         world.pass(.seconds(2))
@@ -82,7 +82,15 @@ import Testing
         let world = World(options: options)
         world.faults.stall("validate")
         for index in 0..<8 { world.put(app(index)) }
-        #expect(world.lines.filter { $0.hasSuffix("hangs") }.count == 3)
+        func hanging() -> Int { world.lines.filter { $0.hasSuffix("hangs") }.count }
+        #expect(hanging() == 3)
+        world.pass(.milliseconds(200))
+        #expect(hanging() == 3)
+        // Who takes long goes on without a place.
+        world.pass(.milliseconds(100))
+        #expect(hanging() == 6)
+        world.pass(.milliseconds(300))
+        #expect(hanging() == 8)
         world.faults.unstall()
         world.pass(.seconds(35))
         for index in 0..<8 { #expect(try world.phase(app(index)) == .running) }

@@ -33,16 +33,26 @@ import Testing
     @Test func `tells how far a download has come`() throws {
         let half = try Samples.object(
             phase: "Fetching",
-            status: ["fetch": ["receivedBytes": 1_572_864, "totalBytes": 3_145_728]]
+            status: ["progress": ["doneBytes": 1_572_864, "totalBytes": 3_145_728]]
         )
         #expect(DeploymentRow(half).message == "fetched 1.5 MiB of 3.0 MiB (50 %)")
-        let unknown = try Samples.object(phase: "Fetching", status: ["fetch": ["receivedBytes": 812]])
+        let unknown = try Samples.object(phase: "Fetching", status: ["progress": ["doneBytes": 812]])
         #expect(DeploymentRow(unknown).message == "fetched 812 B")
         let empty = try Samples.object(
             phase: "Fetching",
-            status: ["fetch": ["receivedBytes": 0, "totalBytes": 0]]
+            status: ["progress": ["doneBytes": 0, "totalBytes": 0]]
         )
         #expect(DeploymentRow(empty).message == "fetched 0 B")
+        let queued = try Samples.object(
+            phase: "Fetching",
+            status: ["progress": ["doneBytes": 0, "queued": true]]
+        )
+        #expect(DeploymentRow(queued).message == "waits for other downloads")
+        let unpacking = try Samples.object(
+            phase: "Installing",
+            status: ["step": "Install", "progress": ["doneBytes": 512, "totalBytes": 1024]]
+        )
+        #expect(DeploymentRow(unpacking).message == "unpacked 512 B of 1.0 KiB (50 %)")
     }
 
     @Test(arguments: [

@@ -114,7 +114,7 @@ import Testing
     @Test func `does not make a line of each piece of a download`() throws {
         var table = table()
         func fetching(_ received: Int64) throws -> DeploymentObject {
-            try Samples.object(phase: "Fetching", status: ["fetch": ["receivedBytes": .integer(received)]])
+            try Samples.object(phase: "Fetching", status: ["progress": ["doneBytes": .integer(received)]])
         }
         #expect(table.frame([try fetching(0)], now: Samples.start).contains("fetched 0 B"))
         #expect(table.frame([try fetching(9999)], now: Samples.start).isEmpty)

@@ -101,7 +101,7 @@ extension Decider {
     }
 
     /// The next start of a revision that serves during an update, or the wait for it; idle while it runs.
-    private func restart(of serving: Serving) -> Decision {
+    func restart(of serving: Serving) -> Decision {
         guard serving.completion == nil, let restartAt = serving.restartAt else { return .idle }
         let status = observed.status(serving.revision)
         if let stop = stopOthers(than: serving.revision) {
@@ -117,7 +117,7 @@ extension Decider {
     }
 
     func rollingBack(_ rollback: Rollback) -> Decision {
-        let deadline = rollback.progressAt + record.policy(for: rollback.failed).update.progressDeadline
+        let deadline = deadline(rollback.failed, since: rollback.progressAt)
         switch rollback.step {
         case .stopFailed:
             guard let stop = stopOthers(than: rollback.restoring) else { return .record(.displaced) }

@@ -93,8 +93,12 @@ struct Decider {
         return .retry(.transient(.pluginFault, "\(step) succeeded and changed nothing"))
     }
 
-    func deadline(of rollout: Rollout) -> Uptime {
-        rollout.progressAt + record.policy(for: rollout.target).update.progressDeadline
+    func deadline(of rollout: Rollout) -> Uptime { deadline(rollout.target, since: rollout.progressAt) }
+
+    /// When a version has gone without progress for too long.
+    func deadline(_ revision: RevisionNumber, since progressAt: Uptime) -> Uptime {
+        let last = max(progressAt, observed.progressedAt ?? progressAt)
+        return last + record.policy(for: revision).update.progressDeadline
     }
 
     /// The stop of a revision that must not run beside `revision`.

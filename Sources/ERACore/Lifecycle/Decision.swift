@@ -10,19 +10,23 @@ public struct Observation: Hashable, Sendable {
     public var unmetDependencies: [DeploymentKey]
     /// Deployments that depend on this one and still are being deleted.
     public var dependents: [DeploymentKey]
+    /// When the step in progress, or the last one, told how far it had come; nil when none did.
+    public var progressedAt: Uptime?
 
     public init(
         instances: [RevisionNumber: InstanceStatus] = [:],
         unobservable: [RevisionNumber: Failure] = [:],
         health: [RevisionNumber: HealthVerdict] = [:],
         unmetDependencies: [DeploymentKey] = [],
-        dependents: [DeploymentKey] = []
+        dependents: [DeploymentKey] = [],
+        progressedAt: Uptime? = nil
     ) {
         self.instances = instances
         self.unobservable = unobservable
         self.health = health
         self.unmetDependencies = unmetDependencies
         self.dependents = dependents
+        self.progressedAt = progressedAt
     }
 
     /// What there is of a revision; `absent` for one that is not on this machine.

@@ -13,7 +13,7 @@ struct StepExecutor: Sendable {
         let record: DeploymentRecord
         /// Revisions that may have processes now.
         let active: Set<RevisionNumber>
-        var progress: @Sendable (FetchProgress) -> Void
+        let progress: @Sendable (StepProgress) -> Void
     }
 
     /// - Throws: ``Failure``, and whatever an adapter throws: the engine counts that as transient.
@@ -31,7 +31,8 @@ struct StepExecutor: Sendable {
             return .done
         case .install(let revision):
             let plugin = try plugin(try spec(revision, record))
-            return .installed(try await plugin.install(try await prepared(revision, record)))
+            let instance = try await prepared(revision, record)
+            return .installed(try await plugin.install(instance, progress: order.progress))
         case .start(let revision):
             try await start(revision, record)
             return .done
@@ -88,7 +89,7 @@ struct StepExecutor: Sendable {
     private func artifact(
         _ revision: RevisionNumber,
         _ record: DeploymentRecord,
-        progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }
+        progress: @escaping @Sendable (StepProgress) -> Void = { _ in }
     ) async throws -> StoredArtifact? {
         guard let artifact = try spec(revision, record).artifact else { return nil }
         return try await fetcher.fetch(artifact, in: record.key.namespace, progress: progress)

@@ -3,7 +3,10 @@ public import ERACore
 internal import Glibc
 
 extension ProcessPlugin {
-    public func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
+    public func install(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> InstanceHandle {
         let place = shims.place(instance.id)
         let spec = instance.spec
         if let artifact = instance.artifactPath {
@@ -13,7 +16,8 @@ extension ProcessPlugin {
                 artifact,
                 name: name,
                 format: format,
-                into: place.filesDirectory
+                into: place.filesDirectory,
+                progress: progress
             )
             makeExecutable("\(place.filesDirectory)/\(name)")
         } else {

@@ -1,3 +1,4 @@
+import ERAContracts
 import ERACore
 import ERAEngine
 import Synchronization
@@ -13,6 +14,8 @@ final class Faults: Sendable {
         var points = 0
         /// Calls that hang now: what their names begin with.
         var stalled: Set<String> = []
+        /// Calls that go on for ever and tell of it: what their names begin with, and what they tell.
+        var telling: [String: [StepProgress]] = [:]
         /// Calls that fail now, for a while: what their names begin with.
         var failing: Set<String> = []
         /// What is being done to each deployment: at most one thing.
@@ -47,7 +50,30 @@ final class Faults: Sendable {
 
     /// From now on calls hang whose names begin so, until ``unstall()``.
     func stall(_ prefix: String) { state.withLock { _ = $0.stalled.insert(prefix) } }
-    func unstall() { state.withLock { $0.stalled = [] } }
+    func unstall() {
+        state.withLock { state in
+            state.stalled = []
+            state.telling = [:]
+        }
+    }
+
+    /// From now on calls whose names begin so tell this, one after the other each ten seconds and the last one again
+    /// and again, until ``unstall()``. A single one that waits for its turn is told once.
+    func stall(_ prefix: String, telling news: StepProgress...) {
+        state.withLock { $0.telling[prefix] = news }
+    }
+
+    /// Tells what ``stall(_:telling:)`` said, as long as it is to be told.
+    func tell(_ name: String, _ progress: (StepProgress) -> Void) async throws {
+        var count = 0
+        while let news = state.withLock({ $0.telling.first { name.hasPrefix($0.key) }?.value }), !news.isEmpty
+        {
+            let next = news[min(count, news.count - 1)]
+            if count == 0 || next != .queued { progress(next) }
+            count += 1
+            try await clock.sleep(until: clock.now().uptime + .seconds(10))
+        }
+    }
 
     /// From now on calls fail, for a while, whose names begin so, until ``mend()``.
     func fail(_ prefix: String) { state.withLock { _ = $0.failing.insert(prefix) } }

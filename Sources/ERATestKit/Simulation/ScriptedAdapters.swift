@@ -58,13 +58,14 @@ struct ScriptedFetcher: ArtifactFetcher {
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
-        progress: @escaping @Sendable (FetchProgress) -> Void
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
-        try await faults.perform("fetch \(artifact.source)", incarnation) {
+        try await faults.tell("fetch \(artifact.source)", progress)
+        return try await faults.perform("fetch \(artifact.source)", incarnation) {
             guard let digest = artifact.digest, !artifact.source.url.hasSuffix("missing") else {
                 throw Failure.permanent(.fetchRefused, "404 for \(artifact.source), by script")
             }
-            progress(FetchProgress(received: ByteCount(1), total: ByteCount(1)))
+            progress(StepProgress(done: ByteCount(1), total: ByteCount(1)))
             host.state.withLock { $0.blobs[digest] = faults.clock.now().uptime }
             return StoredArtifact(digest: digest, size: ByteCount(1), path: "/blobs/\(digest)", name: "blob")
         }
@@ -102,7 +103,8 @@ struct ScriptedProber: HealthProber {
         let spec = host.state.withLock { state in
             state.instances.first { $0.key.deployment == key && $0.value.status.mayHaveProcesses }?.value.spec
         }
-        guard let spec, spec.behaviour != .sick, spec.behaviour != .neverReady else {
+        let isSickened = host.state.withLock { $0.sickened.contains(key) }
+        guard let spec, spec.behaviour != .sick, spec.behaviour != .neverReady, !isSickened else {
             return .failure("refused, by script")
         }
         return faults.isOn && faults.random.chance(0.03) ? .failure("timed out, by script") : .success

@@ -24,7 +24,10 @@ struct ScriptedPlugin: RuntimePlugin {
         }
     }
 
-    func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
+    func install(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> InstanceHandle {
         try await faults.perform("install \(instance.id)", incarnation, of: instance.id.deployment) {
             host.install(instance.id, instance.spec)
             return InstanceHandle(version: 1, payload: .string(instance.id.description))

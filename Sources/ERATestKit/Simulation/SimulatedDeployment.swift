@@ -11,6 +11,7 @@ struct SimulatedDeployment {
     var behaviour = SimulatedHost.Behaviour.good
     var hasProbe = true
     var dependsOn: Int?
+    var progressDeadline = "2m"
 
     var name: String { "app-\(index)" }
 
@@ -38,7 +39,7 @@ struct SimulatedDeployment {
               ports: [{name: main, port: \(Self.portBase + index)}]
               retry: {limit: 3, initialDelay: 1s, maxDelay: 10s}
               restart: {initialDelay: 1s, maxDelay: 20s}
-              update: {progressDeadline: 2m, bakeSeconds: 5}
+              update: {progressDeadline: \(progressDeadline), bakeSeconds: 5}
               volumes: [{name: state, mountPath: state, persistent: {}}]
 
             """

@@ -41,6 +41,8 @@ final class SimulatedHost: Sendable {
         var broken: Set<DeploymentKey> = []
         var violations: [String] = []
         var starts: [InstanceID: Int] = [:]
+        /// Deployments whose probes fail now, whatever the version.
+        var sickened: Set<DeploymentKey> = []
         var nextPID: Int32 = 100
     }
 

@@ -41,7 +41,7 @@ struct DeploymentRow: Equatable, Sendable {
     func changeText(_ columns: Columns) -> [String] {
         var cells = cells(columns, now: object.createdAt ?? WallTime(sinceEpoch: .zero)).map(\.text)
         // How far a download has come would make a line each moment.
-        if object.fetch != nil, !cells.isEmpty { cells[cells.count - 1] = "" }
+        if object.progress != nil, !cells.isEmpty { cells[cells.count - 1] = "" }
         return cells
     }
 
@@ -66,13 +66,18 @@ struct DeploymentRow: Equatable, Sendable {
         return object.failure?.reason ?? ""
     }
 
-    /// One sentence; while something is fetched, how far that has come.
+    /// One sentence; while something is fetched or unpacked, how far that has come.
     var message: String {
-        guard let fetch = object.fetch else { return object.summary }
-        let received = Self.size(fetch.received)
-        guard let total = fetch.total, total.bytes > 0 else { return "fetched \(received)" }
-        let percent = min(100, Int(Double(fetch.received.bytes) / Double(total.bytes) * 100))
-        return "fetched \(received) of \(Self.size(total)) (\(percent) %)"
+        guard let progress = object.progress else { return object.summary }
+        let isInstalled = object.step == "Install"
+        guard !progress.isQueued else {
+            return "waits for other \(isInstalled ? "installations" : "downloads")"
+        }
+        let verb = isInstalled ? "unpacked" : "fetched"
+        let done = Self.size(progress.done)
+        guard let total = progress.total, total.bytes > 0 else { return "\(verb) \(done)" }
+        let percent = min(100, Int(Double(progress.done.bytes) / Double(total.bytes) * 100))
+        return "\(verb) \(done) of \(Self.size(total)) (\(percent) %)"
     }
 
     /// A size for people: `812 B`, `1.5 MiB`.

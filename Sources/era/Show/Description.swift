@@ -52,7 +52,7 @@ struct Description {
             ),
             ("Version", .init(version)), ("Revision", .init(revision)), ("Plugin", .init(object.plugin)),
         ]
-        if object.fetch != nil { facts.append(("Download", .init(DeploymentRow(object).message))) }
+        if object.progress != nil { facts.append(("Progress", .init(DeploymentRow(object).message))) }
         if let wait = object.wait {
             let until = wait.until.map { ", until \($0.rfc3339)" } ?? ""
             facts.append(("Waits for", .init("\(wait.reason): \(wait.message)\(until)", .yellow)))

@@ -91,7 +91,7 @@ extension StoreFetcher {
 
     func fetch(
         _ artifact: ArtifactSpec,
-        progress: @escaping @Sendable (FetchProgress) -> Void
+        progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
         try await fetch(artifact, in: .default, progress: progress)
     }

@@ -1,0 +1,62 @@
+import ERAContracts
+import ERACore
+import Synchronization
+
+/// A step in progress, and how to reach it.
+struct StepUnderway {
+    let step: Step
+    /// Yielded to when something may have become more urgent; finished to interrupt the step in any case.
+    let nudge: AsyncStream<Void>.Continuation
+    let life: StepLife
+    var progress: StepProgress?
+}
+
+/// When a step last gave a sign of life; a class, since the step and its time limit share it.
+final class StepLife: Sendable {
+    private struct State {
+        var last: Uptime
+        var progressedAt: Uptime?
+        var isQueued = false
+    }
+
+    private let state: Mutex<State>
+
+    init(at now: Uptime) { state = Mutex(State(last: now)) }
+
+    func note(_ progress: StepProgress, at now: Uptime) {
+        state.withLock { state in
+            state.last = max(state.last, now)
+            state.progressedAt = state.last
+            state.isQueued = progress.isQueued
+        }
+    }
+
+    /// Starts the time limit again.
+    func extend(at now: Uptime) { state.withLock { $0.last = max($0.last, now) } }
+
+    /// The last sign; while the step waits for its turn, no time runs.
+    func lastSign(at now: Uptime) -> Uptime { state.withLock { $0.isQueued ? now : $0.last } }
+
+    /// When it last told how far it had come; nil when it never did.
+    func progressedAt(_ now: Uptime) -> Uptime? {
+        state.withLock { $0.isQueued ? now : $0.progressedAt }
+    }
+}
+
+extension Step {
+    /// Whether it can be put off for what is more urgent: nothing is down until it is done.
+    var givesWay: Bool {
+        switch self {
+        case .validate, .fetch, .prepare, .purge: true
+        case .install, .start, .stop, .remove, .removeVolumes: false
+        }
+    }
+
+    /// Whether people may want to see it while it is in progress.
+    var isSlow: Bool {
+        switch self {
+        case .fetch, .install, .stop, .removeVolumes: true
+        case .validate, .prepare, .start, .remove, .purge: false
+        }
+    }
+}
