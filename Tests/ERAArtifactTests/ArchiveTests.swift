@@ -1,4 +1,5 @@
 import CLibArchive
+import ERAContracts
 import ERACore
 import Foundation
 import Glibc
@@ -123,6 +124,58 @@ import Testing
             #expect(tree(fixture.out).count == 8)
             #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.box) == ["out"])
         }
+    }
+
+    @Test func `tells how far it has come, and that it waits for others`() async throws {
+        try await UnpackingFixture.run { fixture in
+            try write(Self.tar, to: fixture.archive)
+            var limits = ArchiveLimits()
+            limits.parallelLimit = 1
+            let unpacker = ArchiveUnpacker(limits: limits)
+            let (archive, box) = (fixture.archive, fixture.box)
+            let size = ByteCount(Int64(Self.tar.count))
+            let reports = Shared<[Int: [StepProgress]]>([:])
+            // The first one waits in its report until the second one has told that it waits.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for index in 0..<2 {
+                    group.addTask {
+                        try await unpacker.unpack(
+                            archive,
+                            name: "a",
+                            format: .auto,
+                            into: "\(box)/out\(index)"
+                        ) { progress in
+                            reports.change { $0[index, default: []].append(progress) }
+                            let end = ContinuousClock.now + .seconds(20)
+                            while !reports.value.values.joined().contains(.queued), .now < end {
+                                usleep(1000)
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let firsts = reports.value.values.compactMap(\.first)
+            #expect(Set(firsts) == [.queued, StepProgress(done: ByteCount(0), total: size)])
+            #expect(
+                reports.value.values.allSatisfy { $0.contains(StepProgress(done: ByteCount(0), total: size)) }
+            )
+            #expect(tree(box + "/out0") == tree(box + "/out1"))
+        }
+    }
+
+    @Test func `tells the bytes of the archive, ten times a second at most`() {
+        var reports: [StepProgress] = []
+        var meter = UnpackMeter(total: ByteCount(100)) { reports.append($0) }
+        let end = ContinuousClock.now + .milliseconds(350)
+        var done: Int64 = 0
+        while ContinuousClock.now < end {
+            done += 1
+            meter.note(done)
+        }
+        #expect((1...4).contains(reports.count))
+        // Read ahead or not: never more than there is.
+        #expect(reports.allSatisfy { $0.total == ByteCount(100) && $0.done.bytes <= 100 && !$0.isQueued })
     }
 
     @Test func `what a killed process left is removed`() async throws {

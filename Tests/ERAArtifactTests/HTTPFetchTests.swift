@@ -121,6 +121,7 @@ import Testing
             var options = fixture.options
             options.parallelLimit = 2
             let running = Shared((now: 0, most: 0))
+            let reports = Shared<[Int: [StepProgress]]>([:])
             try await RawServer.run { _, head, connection in
                 running.change { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
                 usleep(20_000)
@@ -135,13 +136,20 @@ import Testing
                                 server.url + "/\(number)",
                                 try sha256(Array("\(number)".utf8))
                             )
-                            group.addTask { _ = try await fetcher.fetch(spec) }
+                            group.addTask {
+                                _ = try await fetcher.fetch(spec) { report in
+                                    reports.change { $0[number, default: []].append(report) }
+                                }
+                            }
                         }
                         try await group.waitForAll()
                     }
                 }
                 #expect(server.requests.count == 12)
                 #expect(running.value.most == 2)
+                let waited = reports.value.values.filter { $0.contains(.queued) }
+                #expect((1...10).contains(waited.count))
+                #expect(waited.allSatisfy { $0.first == .queued && $0.last?.isQueued == false })
             }
         }
     }

@@ -149,7 +149,7 @@ import Testing
                         let spec = try spec(server)
                         return Task {
                             try await fetcher.fetch(spec) { report in
-                                received.change { $0 = max($0, report.received.bytes) }
+                                received.change { $0 = max($0, report.done.bytes) }
                             }
                         }
                     }

@@ -1,3 +1,4 @@
+import ERAContracts
 import ERACore
 import Foundation
 import Testing
