@@ -14,6 +14,24 @@ public protocol Workspace: Sendable {
     /// - Throws: ``Failure`` `PortTaken`, transient, which names the port and, where the host says, its owner.
     func checkPorts(_ spec: DeploymentSpec) async throws
 
+    /// Keeps beside the instance's files what they are made of, durable when this returns: whoever finds the
+    /// instance and has no record of it knows it again.
+    ///
+    /// Idempotent; another manifest takes the place of the one that was kept. The instance is prepared.
+    /// - Parameter manifest: Text; what it means is the engine's.
+    /// - Throws: ``Failure``: `NoSpace`, `FileSystemError`.
+    func keepManifest(_ manifest: String, of id: InstanceID) async throws
+
+    /// What was kept; nil where nothing was, or not a text.
+    ///
+    /// - Throws: ``Failure`` `FileSystemError`: it cannot be told.
+    func manifest(of id: InstanceID) async throws -> String?
+
+    /// Every instance that has a directory, sorted.
+    ///
+    /// - Throws: ``Failure`` `FileSystemError`: it cannot be told.
+    func instances() async throws -> [InstanceID]
+
     /// Removes the instance's directory. Succeeds when it is not there.
     func remove(_ id: InstanceID) async throws
 

@@ -179,18 +179,19 @@ extension Engine {
         {
             return .unchanged
         }
+        let hash = templateHash(of: deployment.spec)
         let change = DeploymentRecord.change(
             of: record,
             to: deployment,
-            templateHash: templateHash(of: deployment.spec),
+            templateHash: hash,
             origin: origin,
             uid: seams.makeUID(),
-            firstRevision: orphans[key] ?? RevisionNumber(1),
+            firstRevision: revision(ofFound: orphans[key] ?? [], templateHash: hash),
             at: seams.clock.now().wall
         )
         guard case .declare(let event) = change else { return change }
-        orphans[key] = nil
         if record == nil { found(event, key) } else { note(event, for: key) }
+        takeUpOrphans(of: key)
         wake(key)
         return change
     }

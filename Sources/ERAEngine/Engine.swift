@@ -34,9 +34,9 @@ public actor Engine: Service {
     var degraded: String?
     /// Nothing may be concluded from what the store does not hold.
     var quarantinedCopy: String?
-    /// Instances that no record knows, since the database was lost: the newest of each deployment. Whoever declares
-    /// it again takes it over as it runs.
-    var orphans: [DeploymentKey: RevisionNumber] = [:]
+    /// Instances that no record knows, since the database was lost. Whoever declares the deployment again takes
+    /// them up.
+    var orphans: [DeploymentKey: [Orphan]] = [:]
     var hasStarted = false
     var isBootNoted = false
 
@@ -65,7 +65,8 @@ public actor Engine: Service {
 
     /// Loads the records, adopts what runs, and reconciles until the task is cancelled.
     ///
-    /// - Throws: What the store throws at start; afterwards trouble is shown, not thrown.
+    /// - Throws: What the store throws at start, or the workspace when it cannot say what there is; afterwards
+    ///   trouble is shown, not thrown.
     public func run() async throws {
         try await load()
         await withDiscardingTaskGroup { group in
@@ -81,7 +82,9 @@ public actor Engine: Service {
                 group.addTask { for await _ in source.changes() { await self.sourceChanged(source.id) } }
             }
             for plugin in seams.plugins {
-                group.addTask { for await id in plugin.changes() { await self.wake(id.deployment, isUrgent: true) } }
+                group.addTask {
+                    for await id in plugin.changes() { await self.wake(id.deployment, isUrgent: true) }
+                }
             }
             await gracefulShutdownOrCancellation()
             group.cancelAll()
@@ -108,7 +111,7 @@ public actor Engine: Service {
             note(.resumed(rebooted: isRebooted), for: key)
             wake(key)
         }
-        await findOrphans()
+        try await findOrphans()
         // The boot is noted last: until its facts are on disk, uptimes are still meant in the earlier one.
         await drainOutbox()
         await noteBoot()
@@ -132,26 +135,6 @@ public actor Engine: Service {
         } catch {
             degrade(error)
         }
-    }
-
-    private func findOrphans() async {
-        for plugin in seams.plugins {
-            do {
-                for id in try await plugin.instances() where entries[id.deployment] == nil {
-                    orphans[id.deployment] = max(orphans[id.deployment] ?? id.revision, id.revision)
-                }
-            } catch {
-                seams.logger.warning(
-                    "instances not listed",
-                    metadata: ["plugin": "\(plugin.description.name)", "error": "\(error)"]
-                )
-            }
-        }
-        guard !orphans.isEmpty else { return }
-        seams.logger.warning(
-            "instances without a record; declare them again and they are taken over",
-            metadata: ["deployments": "\(orphans.keys.sorted().map(\.description).joined(separator: ", "))"]
-        )
     }
 
     private func shutDown() async {

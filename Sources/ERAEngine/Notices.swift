@@ -32,6 +32,15 @@ func notices(from before: DeploymentRecord?, to after: DeploymentRecord, _ event
         )
     case .deletionRequested:
         notices.append(notice(.normal, "DeletionRequested", "is to be deleted"))
+    case .found(let instances):
+        let numbers = instances.revisions.map(\.number.description).joined(separator: ", ")
+        notices.append(
+            notice(
+                .warning,
+                "InstancesFound",
+                "no record knew revision \(numbers), which is on this machine; it is taken up again"
+            )
+        )
     case .stepFailed(let step, let failure, _):
         notices.append(notice(.warning, failure.code.rawValue, "\(step): \(failure.message)"))
     case .instanceExited(let revision, let status, _):

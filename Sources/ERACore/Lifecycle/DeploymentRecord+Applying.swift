@@ -64,6 +64,8 @@ extension DeploymentRecord {
             isPossible = declare(declaration, revision, uid: uid, at: now)
         case .deletionRequested:
             isPossible = beginRemoval()
+        case .found(let instances):
+            isPossible = take(instances, at: now)
         case .admitted(let replacing):
             isPossible = admit(replacing: replacing, at: now)
         case .updateBegan:
@@ -166,6 +168,8 @@ extension JournalEvent.Kind {
         switch self {
         case .declared: "declared"
         case .deletionRequested: "deletionRequested"
+        case .found(let instances):
+            "found(revisions \(instances.revisions.map(\.number.description).joined(separator: ", ")))"
         case .admitted: "admitted"
         case .updateBegan: "updateBegan"
         case .displaced: "displaced"

@@ -16,8 +16,8 @@ extension DeploymentRecord {
     /// neither.
     /// - Parameter templateHash: Of the canonical form of `deployment.spec.template`.
     /// - Parameter uid: For a deployment that was not known, or had been deleted.
-    /// - Parameter firstRevision: The number of the first revision of a deployment that is not known: that of the
-    ///   instance to take over where the record of one that runs was lost.
+    /// - Parameter firstRevision: The number of the first revision of a deployment that is not known: where its
+    ///   record was lost, that of the instance to take over, or one that no instance has.
     public static func change(
         of record: DeploymentRecord?,
         to deployment: Deployment,

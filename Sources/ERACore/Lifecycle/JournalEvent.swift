@@ -13,6 +13,8 @@ public struct JournalEvent: Hashable, Sendable, Codable {
         /// `revision` is nil where the template is that of a known revision.
         case declared(Declaration, revision: Revision?, uid: String)
         case deletionRequested
+        /// Instances are on this machine that the record does not know.
+        case found(FoundInstances)
         /// Requested is over: Updating when something else is in place, Validating when not.
         case admitted(replacing: Bool)
         /// Running is left for the target.

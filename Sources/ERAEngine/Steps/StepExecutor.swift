@@ -95,15 +95,16 @@ struct StepExecutor: Sendable {
         return try await fetcher.fetch(artifact, in: record.key.namespace, progress: progress)
     }
 
-    private func prepared(
-        _ revision: RevisionNumber,
-        _ record: DeploymentRecord
-    ) async throws -> PreparedInstance {
-        try await workspace.prepare(
-            InstanceID(record.key, revision),
-            try spec(revision, record),
-            artifact: record.artifacts[revision]
-        )
+    /// The instance with everything in place, and with what it is made of noted beside it.
+    func prepared(_ revision: RevisionNumber, _ record: DeploymentRecord) async throws -> PreparedInstance {
+        let id = InstanceID(record.key, revision)
+        let spec = try spec(revision, record)
+        var artifact = record.artifacts[revision]
+        // A revision that was found after the database was lost: the content store still has what it pins.
+        if artifact == nil { artifact = try await self.artifact(revision, record) }
+        let instance = try await workspace.prepare(id, spec, artifact: artifact)
+        try await workspace.keepManifest(InstanceManifest.text(spec, of: record.key), of: id)
+        return instance
     }
 
     private func checkPorts(_ revision: RevisionNumber, _ order: Order) async throws {

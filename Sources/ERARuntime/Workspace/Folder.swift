@@ -122,8 +122,15 @@ struct Folder: ~Copyable {
 
     /// Makes the entry a file of this content, all at once: a reader sees the old one or the new one.
     ///
+    /// - Parameter isDurable: Whether it is on disk when this returns.
     /// - Throws: ``Failure``.
-    func replace(_ name: String, with bytes: [UInt8], owner: Account?, mode: mode_t) throws(Failure) {
+    func replace(
+        _ name: String,
+        with bytes: [UInt8],
+        owner: Account?,
+        mode: mode_t,
+        isDurable: Bool = false
+    ) throws(Failure) {
         // Longer than any key may be, so that it is nobody's.
         let temporary = ".era-new"
         guard unlinkat(descriptor, temporary, 0) == 0 || errno == ENOENT else {
@@ -134,13 +141,40 @@ struct Folder: ~Copyable {
         defer { _ = close(file) }
         do throws(Failure) {
             try fill(file, bytes, owner: owner, mode: mode, path: "\(path)/\(name)")
+            guard !isDurable || fsync(file) == 0 else { throw .system("write", "\(path)/\(name)") }
             guard renameat(descriptor, temporary, descriptor, name) == 0 else {
                 throw .system("rename a file to", "\(path)/\(name)")
             }
+            guard !isDurable || fsync(descriptor) == 0 else { throw .system("write", path) }
         } catch {
             unlinkat(descriptor, temporary, 0)
             throw error
         }
+    }
+
+    /// The content of an entry that is a file, at most `limit` bytes of it; nil where there is none.
+    ///
+    /// - Throws: ``Failure``.
+    func content(_ name: String, limit: Int) throws(Failure) -> [UInt8]? {
+        let file = era_open_at(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ELOOP { return nil }
+            throw .system("read", "\(path)/\(name)")
+        }
+        defer { _ = close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: min(limit, 16_384))
+        while bytes.count < limit {
+            let count = read(file, &chunk, min(chunk.count, limit - bytes.count))
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                if errno == EISDIR { return nil }
+                throw .system("read", "\(path)/\(name)")
+            }
+            bytes += chunk[..<count]
+        }
+        return bytes
     }
 
     private func fill(_ file: CInt, _ bytes: [UInt8], owner: Account?, mode: mode_t, path: String)

@@ -9,7 +9,7 @@ import Glibc
 /// Where a workload runs as another user, the directories that lead to its own let it pass (0711), so that it
 /// reaches its volumes and sees no other's.
 public struct LocalWorkspace: Workspace {
-    private let root: String
+    let root: String
     private let secrets: SecretDirectory
     /// File systems block; here they block no thread of Swift's pool. The engine bounds how much runs at once.
     private let queue = DispatchQueue(label: "era.workspace", attributes: .concurrent)
@@ -71,7 +71,7 @@ public struct LocalWorkspace: Workspace {
         }
     }
 
-    private func run<Value: Sendable>(
+    func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in

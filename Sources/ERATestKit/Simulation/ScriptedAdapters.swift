@@ -27,9 +27,24 @@ struct ScriptedWorkspace: Workspace {
 
     func checkPorts(_ spec: DeploymentSpec) async throws { try faults.ensureAlive(incarnation) }
 
+    func keepManifest(_ manifest: String, of id: InstanceID) async throws {
+        try faults.ensureAlive(incarnation)
+        host.state.withLock { state in
+            if !state.workspaces.contains(id) {
+                state.violations.append("manifest of \(id) kept before prepare")
+            }
+            state.manifests[id] = manifest
+        }
+    }
+
+    func manifest(of id: InstanceID) async throws -> String? { host.state.withLock { $0.manifests[id] } }
+
+    func instances() async throws -> [InstanceID] { host.state.withLock { $0.workspaces.sorted() } }
+
     func remove(_ id: InstanceID) async throws {
         try await faults.perform("remove \(id)", incarnation, of: id.deployment) {
             host.state.withLock { state in
+                state.manifests[id] = nil
                 if state.instances[id] != nil {
                     state.violations.append("workspace of \(id) removed before delete")
                 }

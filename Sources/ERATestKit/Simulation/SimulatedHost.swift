@@ -32,6 +32,8 @@ final class SimulatedHost: Sendable {
     struct State {
         var instances: [InstanceID: Instance] = [:]
         var workspaces: Set<InstanceID> = []
+        /// What is noted beside instances of what they are made of.
+        var manifests: [InstanceID: String] = [:]
         var volumes: Set<DeploymentKey> = []
         /// What is in the content store, and when it was last asked for.
         var blobs: [Digest: Uptime] = [:]
@@ -39,10 +41,10 @@ final class SimulatedHost: Sendable {
         var pins: Set<Digest>?
         /// Deployments of which nothing can be started now, whatever the version.
         var broken: Set<DeploymentKey> = []
-        var violations: [String] = []
-        var starts: [InstanceID: Int] = [:]
         /// Deployments whose probes fail now, whatever the version.
         var sickened: Set<DeploymentKey> = []
+        var violations: [String] = []
+        var starts: [InstanceID: Int] = [:]
         var nextPID: Int32 = 100
     }
 
