@@ -13,7 +13,8 @@ public protocol RecordStore: Sendable {
     /// that wait at the same time share one flush. With ``Durability/deferred`` it returns at once, and the entry
     /// goes to disk with the next flush, at most ``deferralLimit`` later.
     /// - Returns: The resource version of the entry: greater than any before it, also across restarts.
-    /// - Throws: ``StoreFault``. Nothing after a failed entry is written until ``recover()`` has succeeded.
+    /// - Throws: ``StoreFault``: with `required` the entry did not happen, and is not written later either. Nothing
+    ///   after a failed entry is written until ``recover()`` has succeeded.
     func append(_ entry: JournalEntry, _ durability: Durability) async throws -> ResourceVersion
 
     /// Waits until everything appended so far is on disk.

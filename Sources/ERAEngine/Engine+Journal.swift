@@ -6,9 +6,10 @@ import Logging
 extension Engine {
     /// Notes a fact about a deployment.
     ///
+    /// - Parameter isRevocable: Somebody asks for it: it is taken back when it cannot be written.
     /// - Returns: Whether it was possible; an impossible one is dropped and logged.
     @discardableResult
-    func note(_ kind: JournalEvent.Kind, for key: DeploymentKey) -> Bool {
+    func note(_ kind: JournalEvent.Kind, for key: DeploymentKey, isRevocable: Bool = false) -> Bool {
         guard var entry = entries[key] else { return false }
         let event = JournalEvent(at: seams.clock.now(), kind)
         let before = entry.record
@@ -24,32 +25,51 @@ extension Engine {
         entry.record = after
         if before.epoch != after.epoch { entry.underway?.nudge.finish() }
         if case .deletionRequested = kind { entry.deletionRequestedAt = event.at.wall }
-        outbox.add(.entry(JournalEntry(event: event, record: after)))
-        if before.mustPersist(before: after) { entry.unpersisted = outbox.added }
+        put(event, from: before, to: after, isRevocable)
+        if isRevocable || before.mustPersist(before: after) { entry.unpersisted = outbox.added }
         entries[key] = entry
-        for notice in notices(from: before, to: after, event) { outbox.add(.notice(notice)) }
-        outboxReady.raise()
         if before.artifactsToKeep != after.artifactsToKeep { pinsChanged.raise() }
         changed(from: before, to: after)
         return true
     }
 
     /// Begins the record of a deployment that was not known.
-    func found(_ kind: JournalEvent.Kind, _ key: DeploymentKey) {
+    ///
+    /// - Parameter isRevocable: As with ``note(_:for:isRevocable:)``.
+    func found(_ kind: JournalEvent.Kind, _ key: DeploymentKey, isRevocable: Bool = false) {
         let event = JournalEvent(at: seams.clock.now(), kind)
         do {
             let record = try DeploymentRecord(key: key, founding: event)
             var entry = Entry(record: record, resourceVersion: outbox.resourceVersion)
-            outbox.add(.entry(JournalEntry(event: event, record: record)))
+            put(event, from: nil, to: record, isRevocable)
             entry.unpersisted = outbox.added
             entries[key] = entry
-            for notice in notices(from: nil, to: record, event) { outbox.add(.notice(notice)) }
-            outboxReady.raise()
             pinsChanged.raise()
             indexDependencies(of: record)
         } catch {
             seams.logger.error("impossible declaration dropped", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Puts a fact into the outbox, and what people are told of it.
+    private func put(
+        _ event: JournalEvent,
+        from before: DeploymentRecord?,
+        to after: DeploymentRecord,
+        _ isRevocable: Bool
+    ) {
+        let entry = JournalEntry(event: event, record: after)
+        let notices = notices(from: before, to: after, event)
+        if isRevocable {
+            let orphans = orphans[after.key] ?? []
+            outbox.add(.change(Outbox.Change(entry, before: before, notices, orphans)))
+        } else if let before, before.phase != .running, after.phase == .running {
+            outbox.addVeiled(entry, notices, before: before)
+        } else {
+            outbox.add(.entry(Outbox.Fact(entry: entry)))
+            for notice in notices { outbox.add(.notice(notice)) }
+        }
+        outboxReady.raise()
     }
 
     /// Wakes whoever waits for what has changed.
@@ -105,35 +125,77 @@ extension Engine {
     }
 
     func drainOutbox() async {
-        while let item = outbox.first, degraded == nil {
-            do {
-                try await handOver(item)
-            } catch is CancellationError {
-                return
-            } catch {
-                degrade(error)
-                return
+        while degraded == nil, outbox.first != nil || !outbox.unshown.isEmpty {
+            let goal = outbox.added
+            while degraded == nil, outbox.taken < goal {
+                let changes = outbox.takeChanges()
+                guard changes.isEmpty else {
+                    await write(changes)
+                    continue
+                }
+                guard let item = outbox.first else { break }
+                do {
+                    try await handOver(item)
+                } catch is CancellationError {
+                    return
+                } catch {
+                    degrade(error)
+                    return
+                }
+                outbox.removeFirst()
             }
-            outbox.removeFirst()
+            guard await showDurable() else { return }
         }
     }
 
     private func handOver(_ item: Outbox.Item) async throws {
         switch item {
-        case .notice(let notice):
-            await seams.store.note(notice)
-            await show(notice)
-        case .entry(let entry):
-            let version = try await seams.store.append(entry, .deferred)
-            outbox.resourceVersion = version
-            if entries[entry.record.key]?.record.uid == entry.record.uid {
-                entries[entry.record.key]?.resourceVersion = version
-            }
-            seams.failpoint("appended.\(entry.record.phase)")
-            publish(entry.record.key, isNew: isFounding(entry.event))
+        case .notice(let notice): await tell(notice)
+        case .entry(let fact):
+            let entry = fact.entry
+            taken(entry, try await seams.store.append(entry, .deferred))
+            if fact.isVeiled { outbox.showLater(fact) } else { show(entry) }
         case .forget(let key, let uid):
             outbox.resourceVersion = max(outbox.resourceVersion, try await seams.store.forget(key, uid: uid))
+        case .change, .nothing: break
         }
+    }
+
+    /// The store has an entry.
+    func taken(_ entry: JournalEntry, _ version: ResourceVersion) {
+        let key = entry.record.key
+        outbox.resourceVersion = max(outbox.resourceVersion, version)
+        if entries[key]?.record.uid == entry.record.uid { entries[key]?.resourceVersion = version }
+        seams.failpoint("appended.\(entry.record.phase)")
+    }
+
+    func show(_ entry: JournalEntry) { publish(entry.record.key, isNew: isFounding(entry.event)) }
+
+    func tell(_ notice: EventNotice) async {
+        await seams.store.note(notice)
+        await show(notice)
+    }
+
+    /// Shows what may be shown only once it is durable: one flush for everything that the store has taken.
+    ///
+    /// - Returns: Whether the outbox may be emptied further.
+    private func showDurable() async -> Bool {
+        let facts = outbox.unshown
+        guard !facts.isEmpty, degraded == nil else { return degraded == nil }
+        do {
+            try await seams.store.flush()
+        } catch is CancellationError {
+            return false
+        } catch {
+            degrade(error)
+            return false
+        }
+        outbox.show(facts)
+        for fact in facts {
+            show(fact.entry)
+            for notice in fact.notices { await tell(notice) }
+        }
+        return true
     }
 
     /// Tells those who watch events; how often one was counted, only the store knows.
@@ -162,6 +224,7 @@ extension Engine {
             "store does not work; workloads are left as they are",
             metadata: ["error": "\(error)"]
         )
+        takeBack([], ControlFault.degraded("\(error)"))
         outbox.releaseWaiters()
         wakeAll()
         outboxReady.raise()

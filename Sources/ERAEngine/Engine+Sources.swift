@@ -105,7 +105,8 @@ extension Engine {
             declare(wanted.deployment, Origin(source: id.rawValue, path: wanted.path))
         }
         for key in plan.delete {
-            note(.deletionRequested, for: key)
+            // What a person has confirmed is that person's doing, and refused when it cannot be written.
+            note(.deletionRequested, for: key, isRevocable: state.confirmed.contains(key))
             wake(key)
         }
         report(plan, of: id)
@@ -170,8 +171,14 @@ extension Engine {
     }
 
     /// Declares a deployment, if that changes anything.
+    ///
+    /// - Parameter isRevocable: As with ``note(_:for:isRevocable:)``.
     @discardableResult
-    func declare(_ deployment: Deployment, _ origin: Origin) -> DeclarationChange {
+    func declare(
+        _ deployment: Deployment,
+        _ origin: Origin,
+        isRevocable: Bool = false
+    ) -> DeclarationChange {
         let key = deployment.key
         let record = entries[key]?.record
         if record?.declaration.deployment == deployment, record?.declaration.origin == origin,
@@ -190,7 +197,11 @@ extension Engine {
             at: seams.clock.now().wall
         )
         guard case .declare(let event) = change else { return change }
-        if record == nil { found(event, key) } else { note(event, for: key) }
+        if record == nil {
+            found(event, key, isRevocable: isRevocable)
+        } else {
+            note(event, for: key, isRevocable: isRevocable)
+        }
         takeUpOrphans(of: key)
         wake(key)
         return change

@@ -150,6 +150,7 @@ public actor Engine: Service {
         } catch {
             seams.logger.error("last changes not written", metadata: ["error": "\(error)"])
         }
+        outbox.end()
     }
 
     /// Asks for a pass; what it is about, the pass finds out itself. A step in progress may have to give way to it.

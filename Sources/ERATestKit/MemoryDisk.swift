@@ -113,16 +113,18 @@ public struct MemoryStore: RecordStore {
     }
 
     public func append(_ entry: JournalEntry, _ durability: Durability) async throws -> ResourceVersion {
-        let version = try disk.state.withLock { state in
+        try disk.state.withLock { state in
             state.operations += 1
             guard !state.isFull else { throw StoreFault.unwritable("no space left on the simulated disk") }
             state.version += 1
             let version = ResourceVersion(state.version)
             state.pending.append(.entry(entry, version))
+            if durability == .required {
+                disk.write(state.pending, &state.durable)
+                state.pending = []
+            }
             return version
         }
-        if durability == .required { try await flush() }
-        return version
     }
 
     public func flush() async throws {

@@ -26,12 +26,14 @@ extension Engine {
         }
         guard !dryRun else { return try preview(deployment, known) }
         if let degraded { throw ControlFault.degraded(degraded) }
-        let change = declare(deployment, Origin(source: SourceID.api.rawValue, path: nil))
-        try await persist()
-        guard let entry = entries[key] else { throw ControlFault.notFound(key) }
+        let mark = outbox.newestChange
+        let origin = Origin(source: SourceID.api.rawValue, path: nil)
+        let change = declare(deployment, origin, isRevocable: true)
+        try await acknowledged(since: mark)
+        guard let view = view(key) else { throw ControlFault.notFound(key) }
         let effect: AppliedDeployment.Effect =
             known == nil ? .created : change == .unchanged ? .unchanged : .configured
-        return AppliedDeployment(effect: effect, view: entry.view)
+        return AppliedDeployment(effect: effect, view: view)
     }
 
     private func preview(_ deployment: Deployment, _ known: Entry?) throws -> AppliedDeployment {
@@ -82,25 +84,33 @@ extension Engine {
 
     public func delete(_ key: DeploymentKey, dryRun: Bool) async throws -> DeploymentView {
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
-        guard !entry.record.isBeingDeleted, !dryRun else { return entry.view }
+        guard !dryRun else { return entry.view }
+        if entry.record.isBeingDeleted {
+            // Somebody else has asked for it just now: no answer before it is durable.
+            if outbox.veils[key] != nil { try await persist() }
+            return view(key) ?? entry.view
+        }
         try refuseForeign(entry, key)
         if let degraded { throw ControlFault.degraded(degraded) }
-        note(.deletionRequested, for: key)
+        let mark = outbox.newestChange
+        note(.deletionRequested, for: key, isRevocable: true)
         wake(key)
-        try await persist()
-        return entries[key]?.view ?? entry.view
+        let asked = entries[key] ?? entry
+        try await acknowledged(since: mark)
+        return view(key) ?? asked.view
     }
 
     public func request(_ intent: Intent, for key: DeploymentKey) async throws -> DeploymentView {
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
         if let degraded { throw ControlFault.degraded(degraded) }
         let request = try operatorRequest(for: intent, entry.record)
-        guard note(.requested(request), for: key) else {
+        let mark = outbox.newestChange
+        guard note(.requested(request), for: key, isRevocable: true) else {
             throw ControlFault.refused(key, "cannot be done in phase \(entry.record.phase)")
         }
         wake(key)
-        try await persist()
-        return entries[key]?.view ?? entry.view
+        try await acknowledged(since: mark)
+        return view(key) ?? entry.view
     }
 
     private func operatorRequest(for intent: Intent, _ record: DeploymentRecord) throws -> OperatorRequest {
@@ -155,7 +165,13 @@ extension Engine {
         }
         guard !keys.isEmpty else { return [] }
         await resync()
-        try await persist()
+        do {
+            try await persist()
+        } catch {
+            // What was refused must not happen later.
+            for id in sourceStates.keys { sourceStates[id]?.confirmed.subtract(keys) }
+            throw error
+        }
         return keys
     }
 }

@@ -5,14 +5,18 @@ public import ERACore
 extension Engine: ControlPlane {
     public func list() -> DeploymentList {
         // Keys are cheaper to sort than views.
-        let views = entries.keys.sorted().compactMap { key in
-            entries[key].flatMap { $0.isShown ? $0.view : nil }
-        }
+        let views = entries.keys.sorted().compactMap { view($0) }
         return DeploymentList(views: views, resourceVersion: outbox.resourceVersion)
     }
 
     public func view(_ key: DeploymentKey) -> DeploymentView? {
-        entries[key].flatMap { $0.isShown ? $0.view : nil }
+        guard let entry = entries[key] else { return nil }
+        guard let veil = outbox.veils[key] else { return entry.isShown ? entry.view : nil }
+        guard let record = veil.record, record.phase != .deleted else { return nil }
+        var view = entry.view
+        view.record = record
+        if !record.isBeingDeleted { view.deletionRequestedAt = nil }
+        return view
     }
 
     public func watch() -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>) {
@@ -22,8 +26,11 @@ extension Engine: ControlPlane {
     /// Tells those who watch how a deployment is now.
     func publish(_ key: DeploymentKey, isNew: Bool = false) {
         guard !watchers.isEmpty, let entry = entries[key] else { return }
-        let kind: DeploymentChange.Kind = entry.isShown ? (isNew ? .added : .modified) : .deleted
-        watchers.send(DeploymentChange(kind: kind, view: entry.view))
+        if let view = view(key) {
+            watchers.send(DeploymentChange(kind: isNew ? .added : .modified, view: view))
+        } else if outbox.veils[key] == nil {
+            watchers.send(DeploymentChange(kind: .deleted, view: entry.view))
+        }
     }
 
     public func events(_ key: DeploymentKey?) async throws -> [StoredEvent] {
@@ -42,7 +49,10 @@ extension Engine: ControlPlane {
 
     public func health() -> EngineHealth {
         var phases: [Phase: Int] = [:]
-        for entry in entries.values where entry.isShown { phases[entry.record.phase, default: 0] += 1 }
+        for (key, entry) in entries {
+            let record = outbox.veils[key].map(\.record) ?? entry.record
+            if let phase = record?.phase, phase != .deleted { phases[phase, default: 0] += 1 }
+        }
         return EngineHealth(
             isReady: hasStarted,
             degraded: degraded

@@ -1,0 +1,90 @@
+import ERAContracts
+import ERACore
+import Logging
+
+/// What somebody asks for: acknowledged once it is durable, refused only when it never happens.
+///
+/// A change is in the record at once, so that all decisions agree on it, but nobody is shown it, and no effect of it
+/// begins, before the store has it. When the store cannot take it, the record is put back as if it had never been.
+extension Engine {
+    /// Returns when what was asked for since `mark` is durable.
+    ///
+    /// - Parameter mark: ``Outbox/newestChange`` before it was noted, without an `await` since.
+    /// - Throws: ``ControlFault/degraded(_:)``: it has not happened and will not; `CancellationError`: the engine
+    ///   ends, and it is not known.
+    func acknowledged(since mark: Int) async throws {
+        guard outbox.newestChange != mark else { return try await persist() }
+        try await withCheckedThrowingContinuation { outbox.waitForNewestChange($0) }
+    }
+
+    /// Writes changes of different deployments with one flush.
+    func write(_ changes: [Outbox.Change]) async {
+        let results = await withTaskGroup(of: (Int, Result<ResourceVersion, any Error>).self) { group in
+            for (index, change) in changes.enumerated() {
+                group.addTask { [store = seams.store] in
+                    do {
+                        return (index, .success(try await store.append(change.entry, .required)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            var results: [Int: Result<ResourceVersion, any Error>] = [:]
+            for await (index, result) in group { results[index] = result }
+            return results
+        }
+        var written: [Outbox.Change] = []
+        var failed: [Outbox.Change] = []
+        var failure: (any Error)?
+        for (index, change) in changes.enumerated() {
+            switch results[index] {
+            case .success(let version):
+                taken(change.entry, version)
+                written.append(change)
+            case .failure(let error):
+                failure = failure ?? error
+                failed.append(change)
+            case nil: preconditionFailure("every change has a result")
+            }
+        }
+        outbox.acknowledge(written)
+        if let failure {
+            let isEnding = failure is CancellationError
+            takeBack(failed, isEnding ? failure : ControlFault.degraded("\(failure)"))
+            if !isEnding { degrade(failure) }
+        }
+        for change in written {
+            show(change.entry)
+            for notice in change.notices { await tell(notice) }
+        }
+    }
+
+    /// Makes as if these changes, and those that wait to be written, had never been asked for.
+    func takeBack(_ failed: [Outbox.Change], _ error: any Error) {
+        let (changes, records) = outbox.takeBack(failed, error)
+        guard !changes.isEmpty else { return }
+        for (key, record) in records.sorted(by: { $0.key < $1.key }) { putBack(key, record) }
+        for change in changes where !change.orphans.isEmpty { orphans[change.key] = change.orphans }
+        seams.logger.warning(
+            "changes taken back, since they cannot be written",
+            metadata: ["deployments": "\(records.keys.sorted().map(\.description).joined(separator: ", "))"]
+        )
+        pinsChanged.raise()
+        // Files may declare what a change was in the way of.
+        for id in sourceStates.keys.sorted() { sourceChanged(id) }
+    }
+
+    private func putBack(_ key: DeploymentKey, _ record: DeploymentRecord?) {
+        guard let entry = entries[key] else { return }
+        guard let record else {
+            entries[key] = nil
+            timers.set(key, nil)
+            for dependency in entry.record.dependencies { dependents[dependency]?.remove(key) }
+            return
+        }
+        if !record.isBeingDeleted { entries[key]?.deletionRequestedAt = nil }
+        entries[key]?.record = record
+        indexDependencies(of: record)
+        wake(key)
+    }
+}
