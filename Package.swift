@@ -163,7 +163,13 @@ let package = Package(
             ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAServer", "ERAClient", logging]
         ),
         tests("SimulationTests", ["ERACore", "ERAContracts", "ERAEngine", "ERATestKit"]),
-        tests("eraTests", ["era", "ERACore", "ERAAPI", "ERAClient", "ERAManifest", arguments]),
+        tests(
+            "eraTests",
+            [
+                "era", "ERACore", "ERAContracts", "ERAEngine", "ERAAPI", "ERAClient", "ERAManifest",
+                "ERATestKit", arguments,
+            ]
+        ),
         tests("IntegrationTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI", "ERAClient"]),
         tests("TidyTests", ["ERACore", "ERAManifest"]),
     ]

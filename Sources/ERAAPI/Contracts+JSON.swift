@@ -63,6 +63,7 @@ extension SourceStatus {
                             "path": .string($0.path),
                             "deployments": .array($0.deployments.map(\.apiObject)),
                             "problems": .array($0.problems.map { .string($0) }),
+                            "settling": .boolean($0.isSettling),
                         ]
                     }
                 ),
@@ -83,7 +84,8 @@ extension SourceStatus {
                 File(
                     path: file["path"]?.string ?? "",
                     deployments: try Self.keys(file["deployments"]),
-                    problems: file["problems"]?.array?.compactMap(\.string) ?? []
+                    problems: file["problems"]?.array?.compactMap(\.string) ?? [],
+                    isSettling: file["settling"]?.boolean ?? false
                 )
             )
         }

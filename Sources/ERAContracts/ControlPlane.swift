@@ -155,11 +155,20 @@ public struct SourceStatus: Equatable, Sendable {
         public var deployments: [DeploymentKey]
         /// Rendered diagnostics, `file:line:column: error: …`, without source lines.
         public var problems: [String]
+        /// It is being written, or was just removed: it counts when it has been left alone for a moment, and the
+        /// source then is read again by itself.
+        public var isSettling: Bool
 
-        public init(path: String, deployments: [DeploymentKey], problems: [String]) {
+        public init(
+            path: String,
+            deployments: [DeploymentKey],
+            problems: [String],
+            isSettling: Bool = false
+        ) {
             self.path = path
             self.deployments = deployments
             self.problems = problems
+            self.isSettling = isSettling
         }
     }
 

@@ -11,7 +11,8 @@ import Testing
             readAt: Samples.start.wall,
             unavailable: "permission denied",
             files: [
-                .init(path: "web.yaml", deployments: [Samples.key], problems: ["web.yaml:1:1: error: x"])
+                .init(path: "web.yaml", deployments: [Samples.key], problems: ["web.yaml:1:1: error: x"]),
+                .init(path: "new.yaml", deployments: [], problems: [], isSettling: true),
             ],
             heldPrunes: [Samples.key]
         )

@@ -89,6 +89,59 @@ struct ReconcileTests {
         }
     }
 
+    /// More downloads that never come than deployments are worked on at the same time, so that not even a first
+    /// look at all of them comes to an end.
+    @Test(arguments: [false, true])
+    func `the time-out bounds everything that hangs, and names it`(hasDaemon: Bool) async throws {
+        try await Machine.with { machine in
+            let registry = try SilentServer()
+            let digest = "sha256:" + String(repeating: "0", count: 64)
+            let artifact =
+                "artifact: {source: \"http://127.0.0.1:\(registry.port)/a\", digest: \"\(digest)\"}"
+            for number in 1...20 {
+                try machine.declare(App(name: "app-\(number)", program: ["bin/app"], more: artifact))
+            }
+            if hasDaemon { try await machine.daemon(["--allow-http"]) }
+            let start = ContinuousClock.now
+            let end = try await reconcile(machine, "--allow-http", "--timeout", "2s")
+            #expect(end.code == 5, "\(end.output)\(end.error)")
+            // What remains above the time-out is the start of a program on a slow machine.
+            #expect(ContinuousClock.now - start < .seconds(20))
+            #expect(end.error.contains("time is over; not finished: default/app-1, "), "\(end.error)")
+            #expect(end.output.contains("default/app-20 "), "\(end.output)")
+        }
+    }
+
+    @Test func `a daemon that says nothing is waited for no longer than the time-out`() async throws {
+        try await Machine.with { machine in
+            let daemon = try await machine.daemon()
+            daemon.signal(SIGSTOP)
+            let end = try await reconcile(machine, "--timeout", "2s")
+            #expect(end.code == 5, "\(end.output)\(end.error)")
+            #expect(end.error.contains("does not answer"), "\(end.error)")
+        }
+    }
+
+    /// Saved by a program that keeps the file open: it counts when it has been left alone for a while.
+    @Test func `what is being written is waited for, and told when it takes too long`() async throws {
+        try await Machine.with { machine in
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            try await machine.daemon()
+            try await machine.runs(app)
+            let file = open("\(machine.manifests)/web.yaml", O_WRONLY | O_TRUNC | O_CLOEXEC)
+            defer { close(file) }
+            let text = Array(app.at("2.0.0").yaml.utf8)
+            #expect(write(file, text, text.count) == text.count)
+            let early = try await reconcile(machine, "--timeout", "2s")
+            #expect(early.code == 5, "\(early.output)\(early.error)")
+            #expect(early.error.contains("web.yaml was still being written"), "\(early.error)")
+            let late = try await reconcile(machine)
+            #expect(late.code == 0, "\(late.output)\(late.error)")
+            #expect(late.output.contains("default/web Running 2.0.0"), "\(late.output)")
+        }
+    }
+
     private func reconcile(_ machine: Machine, _ more: String...) async throws -> Machine.Outcome {
         try await machine.era(["reconcile"] + machine.directories + more)
     }

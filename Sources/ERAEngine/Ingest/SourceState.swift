@@ -15,6 +15,8 @@ struct SourceState: Sendable {
         var isUnusable: Bool
         /// Nobody has seen what it declares: it is unreadable or still being written since it was first seen.
         var isUnknown = false
+        /// The source gives it out again when it has been left alone for a moment.
+        var isSettling = false
         /// Names that the latest version mentions.
         var mentioned: [DeploymentKey]
     }
@@ -57,6 +59,7 @@ struct SourceState: Sendable {
                 files[file.path] = unusable(earlier, ["\(file.path): error: \(why)"])
             case .unsettled:
                 files[file.path] = unusable(earlier, earlier?.problems ?? [])
+                files[file.path]?.isSettling = true
             }
         }
         return files
@@ -100,7 +103,8 @@ struct SourceState: Sendable {
                 SourceStatus.File(
                     path: path,
                     deployments: file.deployments.map(\.key),
-                    problems: file.problems + planProblems.filter { $0.path == path }.map(\.message)
+                    problems: file.problems + planProblems.filter { $0.path == path }.map(\.message),
+                    isSettling: file.isSettling
                 )
             },
             heldPrunes: held

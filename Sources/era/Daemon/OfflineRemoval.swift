@@ -2,7 +2,7 @@ import ArgumentParser
 import ERACore
 import ERAContracts
 import ERAEngine
-import Logging
+import Glibc
 
 /// Deletes every deployment when no daemon runs to do it.
 enum OfflineRemoval {
@@ -13,6 +13,10 @@ enum OfflineRemoval {
     private struct Rest: Settling {
         var keys: [DeploymentKey]
         var isSettled: Bool { keys.isEmpty }
+        var message: String {
+            let names = keys.map(\.description).joined(separator: ", ")
+            return "still being deleted: \(names); run it again to go on"
+        }
     }
 
     /// - Parameter log: Takes lines for people.
@@ -35,19 +39,20 @@ enum OfflineRemoval {
         )
         let engine = composition.engine
         let keys = await Keys()
-        let rest = try await OneShot(engine).run(until: ContinuousClock.now + timeLimit) {
+        let end = try await OneShot(engine, close: composition.close).run(
+            until: ContinuousClock.now + timeLimit
+        ) {
             for view in await engine.list().views {
                 await keys.add(view.record.key)
                 _ = try await engine.delete(view.record.key, dryRun: false)
             }
-        } check: { _ in
+        } check: {
             Rest(keys: await engine.list().views.map(\.record.key))
+        } abandon: { rest in
+            if let rest { log(rest.message) }
+            _exit(ProgramExit.timedOut.rawValue)
         }
-        await composition.close()
-        guard rest.isSettled else {
-            let names = rest.keys.map(\.description).joined(separator: ", ")
-            throw CommandFailure("still being deleted: \(names); run it again to go on", .timedOut)
-        }
+        guard end.isInTime else { throw CommandFailure(end.outcome.message, .timedOut) }
         return await keys.all.count
     }
 

@@ -1,9 +1,8 @@
 import ArgumentParser
-import ERAAPI
 import ERAClient
-import ERAContracts
 import ERACore
 import ERAEngine
+import Glibc
 
 /// One pass until everything has converged, for cron, timers and CI.
 struct ReconcileCommand: AsyncParsableCommand {
@@ -17,6 +16,11 @@ struct ReconcileCommand: AsyncParsableCommand {
             """
     )
 
+    /// How long a daemon that has the socket may take to say that it is there.
+    private static let greetingTimeLimit = Duration.seconds(10)
+    /// How long a daemon may take, when time has run out, to say what it has come to.
+    private static let lastWordTimeLimit = Duration.seconds(2)
+
     @OptionGroup var options: EngineOptionsGroup
 
     @Option(
@@ -29,39 +33,59 @@ struct ReconcileCommand: AsyncParsableCommand {
     var confirmPrune = false
 
     func run() async throws {
-        let client = ERAClient(socketPath: Defaults.socketPath(runDirectory: options.runDir))
-        let summary: Summary
-        if await Self.isReachable(client) {
-            summary = try await askDaemon(client)
-        } else {
-            summary = try await reconcileHere()
-        }
-        summary.show()
-        if let exit = summary.exit { throw CommandFailure.told(exit) }
-    }
-
-    private static func isReachable(_ client: ERAClient) async -> Bool {
-        // Nobody there is the usual case, and no error.
-        (try? await client.health()) != nil
-    }
-
-    private func askDaemon(_ client: ERAClient) async throws -> Summary {
-        Console.noteLine("a daemon runs here; asking it")
-        try await client.resync()
-        try await Task.sleep(for: OneShot.settleTime)
-        try await client.resync()
-        if confirmPrune { _ = try await client.confirmPrune() }
+        let client = ERAClient(
+            socketPath: Defaults.socketPath(runDirectory: options.runDir),
+            timeout: max(timeout, Self.lastWordTimeLimit)
+        )
         let deadline = ContinuousClock.now + timeout
-        while true {
-            let objects = try await client.list(namespace: nil).items
-            let sources = try await client.sources()
-            let summary = Summary(objects, sources, isOver: ContinuousClock.now >= deadline)
-            if summary.isSettled || ContinuousClock.now >= deadline { return summary }
-            try await Task.sleep(for: .milliseconds(100))
+        let end =
+            try await isReachable(client)
+            ? try await askDaemon(DaemonEngine(client: client), until: deadline)
+            : try await reconcileHere(until: deadline)
+        end.outcome.show(isInTime: end.isInTime)
+        if let exit = end.outcome.exit(isInTime: end.isInTime) { throw CommandFailure.told(exit) }
+    }
+
+    /// - Throws: ``CommandFailure`` where one has the socket and says nothing.
+    private func isReachable(_ client: ERAClient) async throws -> Bool {
+        do {
+            let health = try await Deadline.run(min(timeout, Self.greetingTimeLimit)) {
+                try await client.health()
+            }
+            guard health != nil else { throw silence }
+            return true
+        } catch ClientError.notReachable {
+            // Nobody there is the usual case, and no error.
+            return false
+        } catch ClientError.timedOut {
+            throw silence
         }
     }
 
-    private func reconcileHere() async throws -> Summary {
+    private func askDaemon(_ daemon: DaemonEngine, until deadline: ContinuousClock.Instant) async throws
+        -> OneShot.End<Summary>
+    {
+        Console.noteLine("a daemon runs here; asking it")
+        let confirmPrune = confirmPrune
+        let settled = try await Deadline.run(deadline - .now) {
+            try await daemon.takeIn(confirmPrune: confirmPrune)
+            while true {
+                let summary = try await daemon.summary()
+                if summary.isSettled { return summary }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+        if let settled { return OneShot.End(outcome: settled, isInTime: true) }
+        let last = try await Deadline.run(Self.lastWordTimeLimit) { try await daemon.summary() }
+        guard let last else { throw silence }
+        return OneShot.End(outcome: last, isInTime: false)
+    }
+
+    private var silence: CommandFailure {
+        CommandFailure("the daemon on \(options.runDir) does not answer; see: era doctor", .timedOut)
+    }
+
+    private func reconcileHere(until deadline: ContinuousClock.Instant) async throws -> OneShot.End<Summary> {
         let composition = try Composition(
             options,
             manifests: options.manifests,
@@ -69,17 +93,16 @@ struct ReconcileCommand: AsyncParsableCommand {
             logger: try options.logger(Console.noteLine),
             environment: .current()
         )
-        let engine = composition.engine
-        let summary = try await OneShot(engine).run(until: ContinuousClock.now + timeout) {
-            try await Task.sleep(for: OneShot.settleTime)
-            await engine.resync()
-            if confirmPrune { _ = try await engine.confirmPrune() }
-        } check: { isOver in
-            let now = SystemClock().now()
-            let objects = await engine.list().views.map { $0.object(at: now) }
-            return Summary(objects, await engine.sources(), isOver: isOver)
+        let own = OwnEngine(engine: composition.engine)
+        let confirmPrune = confirmPrune
+        return try await OneShot(composition.engine, close: composition.close).run(until: deadline) {
+            try await own.takeIn(confirmPrune: confirmPrune)
+        } check: {
+            await own.summary()
+        } abandon: { summary in
+            summary?.show(isInTime: false)
+            Console.noteLine("something does not end; it is left as it is, and the next run goes on with it")
+            _exit((summary?.exit(isInTime: false) ?? .timedOut).rawValue)
         }
-        await composition.close()
-        return summary
     }
 }

@@ -6,13 +6,10 @@ import ERACore
 struct Summary: Settling {
     var objects: [DeploymentObject]
     var sources: [SourceStatus]
-    /// The time is over.
-    var isOver: Bool
 
-    init(_ objects: [DeploymentObject], _ sources: [SourceStatus], isOver: Bool) {
+    init(_ objects: [DeploymentObject], _ sources: [SourceStatus]) {
         self.objects = objects
         self.sources = sources
-        self.isOver = isOver
     }
 
     /// Whether nothing more comes about by waiting.
@@ -32,9 +29,10 @@ struct Summary: Settling {
     }
 
     /// How to end; nil when all is as declared.
-    var exit: ProgramExit? {
+    /// - Parameter isInTime: Whether everything was taken in and has settled; otherwise time ran out first.
+    func exit(isInTime: Bool) -> ProgramExit? {
         if !problems.isEmpty { return .failed }
-        if isOver, !isSettled { return .timedOut }
+        if !isInTime { return .timedOut }
         return objects.allSatisfy { $0.isReady || $0.isSuspended } ? nil : .notAsDeclared
     }
 
@@ -53,8 +51,25 @@ struct Summary: Settling {
         }
     }
 
-    func show() {
+    /// What of the manifests has not been taken in yet.
+    var unread: [String] {
+        sources.flatMap { source in
+            if source.readAt == nil, source.unavailable == nil { return ["\(source.id): not read in time"] }
+            return source.files.filter(\.isSettling).map { file in
+                "\(source.id): \(file.path) was still being written, or had just been removed"
+            }
+        }
+    }
+
+    /// Tells people and programs.
+    func show(isInTime: Bool) {
         for problem in problems { Console.noteLine(problem) }
+        if !isInTime {
+            for line in unread { Console.noteLine(line) }
+            let unsettled = objects.filter { !Self.isSettled($0) }.map(\.key).sorted()
+            let names = unsettled.map(\.description).joined(separator: ", ")
+            Console.noteLine("time is over" + (names.isEmpty ? "" : "; not finished: \(names)"))
+        }
         for object in objects.sorted(by: { $0.key < $1.key }) {
             let version = object.version ?? object.declaredVersion
             let trouble = object.isReady ? "" : " " + (object.condition(.ready)?.message ?? "")

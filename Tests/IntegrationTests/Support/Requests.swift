@@ -123,3 +123,23 @@ final class ReservedPort: Sendable {
 
     deinit { close(descriptor) }
 }
+
+/// A port on which connections are taken, and nothing is ever answered. A class, since it owns the socket.
+final class SilentServer: Sendable {
+    let port: UInt16
+    private let place: ReservedPort
+    private let descriptor: Int32
+
+    init() throws {
+        place = try ReservedPort()
+        port = place.number
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        guard withLoopback(port, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 128) == 0 else {
+            throw Trouble("cannot listen on \(port)")
+        }
+    }
+
+    deinit { close(descriptor) }
+}
