@@ -16,23 +16,7 @@ struct DoctorCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp("The directory of manifests (ERA_MANIFESTS).", valueName: "directory"),
-        completion: .directory
-    )
-    var manifests: String = Defaults.current.manifestsDirectory
-
-    @Option(
-        help: ArgumentHelp("Where the daemon keeps its state (ERA_DATA_DIR).", valueName: "directory"),
-        completion: .directory
-    )
-    var dataDir: String = Defaults.current.dataDirectory
-
-    @Option(
-        help: ArgumentHelp("Secrets, as NAMESPACE/NAME/KEY (ERA_SECRETS_DIR).", valueName: "directory"),
-        completion: .directory
-    )
-    var secretsDir: String = Defaults.current.secretsDirectory
+    @OptionGroup var places: PlaceOptions
 
     @OptionGroup var connection: ConnectionOptions
 
@@ -63,18 +47,23 @@ struct DoctorCommand: AsyncParsableCommand {
         } catch {
             findings.append(.problem("shim", "\(error)"))
         }
-        findings += DirectoryCheck("manifests", absolute(manifests), .declared, userID: user).findings
-        findings += DirectoryCheck("secrets", absolute(secretsDir), .optional, userID: user).findings
-        findings += DirectoryCheck("data", absolute(dataDir), .own, userID: user).findings
-        findings += DirectoryCheck("run", absolute(connection.runDir), .own, userID: user).findings
+        for (subject, path, purpose) in [
+            ("manifests", places.manifests, DirectoryCheck.Use.declared),
+            ("secrets", places.secretsDir, .optional), ("data", places.dataDir, .own),
+            ("run", connection.runDir, .own),
+        ] {
+            let check = DirectoryCheck(subject, Composition.absolute(path), purpose, userID: user)
+            findings += check.findings
+        }
         return findings
     }
 
     private var host: [Finding] {
         [
-            HostChecks.disk(absolute(dataDir)), HostChecks.cgroups(), HostChecks.openFiles(),
+            HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
+            HostChecks.openFiles(),
             HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
-            HostChecks.socketPath(absolute(connection.socketPath)),
+            HostChecks.socketPath(Composition.absolute(connection.socketPath)),
         ]
     }
 
@@ -111,13 +100,5 @@ struct DoctorCommand: AsyncParsableCommand {
         let count = health.phases.values.reduce(0, +)
         let state = "answers; \(Words.count(count, "deployment")), \(health.busy) busy"
         return findings.isEmpty ? [.good("daemon", state)] : findings
-    }
-
-    private func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/") else { return path }
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        guard getcwd(&buffer, buffer.count) != nil else { return path }
-        let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return String(decoding: bytes, as: UTF8.self) + "/" + path
     }
 }

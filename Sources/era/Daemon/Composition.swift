@@ -31,12 +31,12 @@ struct Composition: Sendable {
         environment: Environment
     ) throws {
         umask(0o077)
-        let data = try Self.directory(options.dataDir)
+        let data = try Self.directory(options.places.dataDir)
         let run = try Self.directory(options.runDir)
         let host = try HostFacts(environment)
         let failpoints = Failpoints(environment)
         store = try Self.openStore(data)
-        let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.secretsDir))
+        let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.places.secretsDir))
         var fetchOptions = FetchOptions()
         fetchOptions.allowsHTTP = options.allowHttp
         fetcher = StoreFetcher(

@@ -44,7 +44,7 @@ struct DaemonCommand: AsyncParsableCommand {
         let environment = Environment.current()
         let composition = try Composition(
             options,
-            manifests: options.manifests,
+            manifests: options.places.manifests,
             engineOptions: engineOptions,
             logger: logger,
             environment: environment
@@ -59,7 +59,7 @@ struct DaemonCommand: AsyncParsableCommand {
         )
         var services: [any Service] = [composition.engine, server, MemoryRelease()]
         if screen.isLive { services.append(Display(engine: composition.engine, screen: screen)) }
-        screen.note("era \(Era.version) watches \(Composition.absolute(options.manifests))")
+        screen.note("era \(Era.version) watches \(Composition.absolute(options.places.manifests))")
         let group = ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -89,7 +89,9 @@ struct DaemonCommand: AsyncParsableCommand {
     static func removal(_ options: EngineOptionsGroup, _ defaults: Defaults) -> String {
         var words = [CommandLine.arguments.first ?? "era", "delete", "--all"]
         if options.runDir != defaults.runDirectory { words += ["--run-dir", options.runDir] }
-        if options.dataDir != defaults.dataDirectory { words += ["--data-dir", options.dataDir] }
+        if options.places.dataDir != defaults.dataDirectory {
+            words += ["--data-dir", options.places.dataDir]
+        }
         return words.joined(separator: " ")
     }
 }

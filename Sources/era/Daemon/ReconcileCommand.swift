@@ -88,7 +88,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     private func reconcileHere(until deadline: ContinuousClock.Instant) async throws -> OneShot.End<Summary> {
         let composition = try Composition(
             options,
-            manifests: options.manifests,
+            manifests: options.places.manifests,
             engineOptions: EngineOptions(),
             logger: try options.logger(Console.noteLine),
             environment: .current()
