@@ -74,7 +74,10 @@ extension Engine {
 
     /// Wakes whoever waits for what has changed.
     private func changed(from before: DeploymentRecord, to after: DeploymentRecord) {
-        if before.declaration.deployment.spec.dependsOn != after.declaration.deployment.spec.dependsOn {
+        if before.declaration.deployment.spec.dependsOn != after.declaration.deployment.spec.dependsOn
+            || (before.phase == .deleted) != (after.phase == .deleted)
+        {
+            unindexDependencies(of: before)
             indexDependencies(of: after)
         }
         if before.isAvailable != after.isAvailable {
@@ -87,8 +90,17 @@ extension Engine {
         }
     }
 
+    /// A tombstone depends on nothing.
     func indexDependencies(of record: DeploymentRecord) {
+        guard record.phase != .deleted else { return }
         for dependency in record.dependencies { dependents[dependency, default: []].insert(record.key) }
+    }
+
+    private func unindexDependencies(of record: DeploymentRecord) {
+        for dependency in record.dependencies {
+            dependents[dependency]?.remove(record.key)
+            if dependents[dependency]?.isEmpty == true { dependents[dependency] = nil }
+        }
     }
 
     /// Returns when everything noted so far, or up to a position in the outbox, is on disk.

@@ -2,6 +2,7 @@ import ERAContracts
 import ERACore
 import Testing
 
+@testable import ERAEngine
 @testable import ERATestKit
 
 @Suite struct OrderTests {
@@ -34,6 +35,34 @@ import Testing
         world.put(far)
         world.pass(.seconds(1))
         #expect(try world.phase(web) == .running)
+    }
+
+    @Test func `who depends on another is known as long as it does, and no longer`() throws {
+        let world = World()
+        func dependents() throws -> [DeploymentKey: Set<DeploymentKey>] {
+            try world.ask { await $0.dependents }
+        }
+        world.put(database, web)
+        for index in 2..<8 { world.put(app(index)) }
+        world.pass(.seconds(10))
+        #expect(try dependents() == [database.key: [web.key]])
+        // Declared otherwise, to and fro.
+        world.put(app(1) { $0.dependsOn = 2 })
+        #expect(try dependents() == [app(2).key: [web.key]])
+        world.put(app(1) { $0.minor = 1 })
+        #expect(try dependents().isEmpty)
+        world.put(web)
+        #expect(try dependents() == [database.key: [web.key]])
+        // Deleted, and declared again while its tombstone is there.
+        world.pass(.seconds(10))
+        world.remove(web)
+        world.pass(.seconds(10))
+        #expect(try world.view(web) == nil)
+        #expect(try dependents().isEmpty)
+        world.restart()
+        #expect(try dependents().isEmpty)
+        world.put(web)
+        #expect(try dependents() == [database.key: [web.key]])
     }
 
     @Test func `what others depend on is deleted after them`() throws {
