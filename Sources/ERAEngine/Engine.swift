@@ -18,7 +18,7 @@ public actor Engine: Service {
     let startedAt: WallTime
 
     var entries: [DeploymentKey: Entry] = [:]
-    /// Who depends on a deployment.
+    /// Who depends on a deployment, whether that is there or not.
     var dependents: [DeploymentKey: Set<DeploymentKey>] = [:]
     var queue = WorkQueue<DeploymentKey>()
     var timers = TimerQueue<DeploymentKey>()
@@ -41,8 +41,8 @@ public actor Engine: Service {
     var isBootNoted = false
 
     var sourceStates: [SourceID: SourceState] = [:]
-    var watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
-    var eventWatchers = Watchers<StoredEvent>(limit: watchBacklogLimit)
+    let watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
+    let eventWatchers = Watchers<StoredEvent>(limit: watchBacklogLimit)
     /// Who waits until each of these was looked at; finished when that is done.
     var lookWaiters: [(keys: Set<DeploymentKey>, done: AsyncStream<Never>.Continuation)] = []
     /// What the content store was last told to keep; nil before the first time.

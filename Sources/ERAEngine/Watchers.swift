@@ -1,34 +1,47 @@
+import Synchronization
+
 /// Readers of changes, each with a bounded backlog; one that falls behind is dropped and must list again.
-struct Watchers<Change: Sendable>: Sendable {
+///
+/// A reader that has gone is forgotten at once: when its task is cancelled, or nobody holds its stream any more. A
+/// class with a lock, since that happens anywhere, and the engine is not to be asked for it.
+final class Watchers<Change: Sendable>: Sendable {
+    private struct State {
+        var nextID = 0
+        var readers: [Int: AsyncStream<Change>.Continuation] = [:]
+    }
+
     private let limit: Int
-    private var readers: [AsyncStream<Change>.Continuation] = []
+    private let state = Mutex(State())
 
     init(limit: Int) { self.limit = limit }
 
-    var isEmpty: Bool { readers.isEmpty }
+    var count: Int { state.withLock { $0.readers.count } }
+    var isEmpty: Bool { count == 0 }
 
-    mutating func add() -> AsyncStream<Change> {
+    /// What is sent from now on. A reader that does not keep up sees its stream end.
+    func add() -> AsyncStream<Change> {
         let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingOldest(limit))
-        readers.append(continuation)
+        let id = state.withLock { state in
+            state.nextID += 1
+            state.readers[state.nextID] = continuation
+            return state.nextID
+        }
+        continuation.onTermination = { [weak self] _ in self?.forget(id) }
         return stream
     }
 
-    /// A reader that has gone is found, and forgotten, here.
-    mutating func send(_ change: Change) {
-        readers.removeAll { reader in
-            switch reader.yield(change) {
-            case .enqueued: return false
-            case .dropped:
-                reader.finish()
-                return true
-            case .terminated: return true
-            @unknown default: return true
-            }
+    func send(_ change: Change) {
+        let readers = state.withLock { $0.readers }
+        for reader in readers.values {
+            if case .dropped = reader.yield(change) { reader.finish() }
         }
     }
 
-    mutating func finish() {
-        for reader in readers { reader.finish() }
-        readers = []
+    /// Ends all streams.
+    func finish() {
+        let readers = state.withLock { $0.readers }
+        for reader in readers.values { reader.finish() }
     }
+
+    private func forget(_ id: Int) { _ = state.withLock { $0.readers.removeValue(forKey: id) } }
 }

@@ -16,9 +16,13 @@ extension Responder {
     ///
     /// Only the present version is kept: who asks for the changes since an older one is told to list again.
     private func watch(_ choice: Choice, _ call: Call) async throws -> Response {
-        let (list, changes) = await controlPlane.watch()
         let wantsInitialEvents = try call.address.flag("sendInitialEvents")
         let asked = try call.address.text("resourceVersion").map(ResourceVersion.init(query:))
+        let bookmarks = try call.address.flag("allowWatchBookmarks")
+        let stream = try stream(call, tickInterval: bookmarks ? options.limits.bookmarkInterval : nil)
+        let table = try tableInclusion(call)
+        // A request that is wrong by itself, or has no place, begins no watch.
+        let (list, changes) = await controlPlane.watch()
         let isFromStart = wantsInitialEvents || asked == nil || asked == ResourceVersion(0)
         if let asked, asked != ResourceVersion(0) {
             if asked > list.resourceVersion {
@@ -28,11 +32,9 @@ extension Responder {
                 throw APIStatus.expired(asked, current: list.resourceVersion)
             }
         }
-        let bookmarks = try call.address.flag("allowWatchBookmarks")
-        let stream = try stream(call, tickInterval: bookmarks ? options.limits.bookmarkInterval : nil)
         let narrator = WatchNarrator(
             choice: choice,
-            table: try tableInclusion(call),
+            table: table,
             now: now,
             list: list
         )

@@ -150,27 +150,3 @@ import Testing
         #expect(timers.earliest == nil)
     }
 }
-
-@Suite struct WatchersTests {
-    @Test func `a reader that never reads is dropped, and nobody else is`() async {
-        var watchers = Watchers<Int>(limit: 3)
-        let slow = watchers.add()
-        let quick = watchers.add()
-        var iterator = quick.makeAsyncIterator()
-        for number in 1...10 {
-            watchers.send(number)
-            #expect(await iterator.next() == number)
-        }
-        var seen: [Int] = []
-        for await number in slow { seen.append(number) }
-        #expect(seen == [1, 2, 3])
-        #expect(!watchers.isEmpty)
-    }
-
-    @Test func `a reader that has gone is forgotten`() {
-        var watchers = Watchers<Int>(limit: 3)
-        _ = watchers.add()
-        watchers.send(1)
-        #expect(watchers.isEmpty)
-    }
-}
