@@ -65,46 +65,50 @@ public struct LogChunks: AsyncSequence, Sendable {
     let transport: Transport
     let path: String
 
-    public func makeAsyncIterator() -> Iterator { Iterator(transport: transport, path: path) }
+    public func makeAsyncIterator() -> Iterator { Iterator(chunks: AnswerChunks(transport, path)) }
 
     public struct Iterator: AsyncIteratorProtocol {
-        let transport: Transport
-        let path: String
-        private var chunks: HTTPClientResponse.Body.AsyncIterator?
-
-        init(transport: Transport, path: String) {
-            self.transport = transport
-            self.path = path
-        }
+        var chunks: AnswerChunks
 
         /// - Throws: ``ClientError``; `CancellationError`.
         public mutating func next() async throws -> [UInt8]? {
-            var iterator: HTTPClientResponse.Body.AsyncIterator
-            if let chunks {
-                iterator = chunks
-            } else {
-                iterator = try await transport.stream(path).makeAsyncIterator()
-            }
-            defer { chunks = iterator }
-            let chunk = try await transport.translatingErrors { try await iterator.next() }
-            return chunk.map { Array($0.readableBytesView) }
+            try await chunks.next().map { Array($0.readableBytesView) }
         }
     }
 }
 
-/// The JSON objects, one a line, of an answer that does not end by itself.
-struct JSONLines {
+/// The body of an answer that does not end by itself; the request is sent when its first chunk is asked for.
+struct AnswerChunks {
     private let transport: Transport
     private let path: String
-    private var chunks: HTTPClientResponse.Body.AsyncIterator?
-    private var pending: [UInt8] = []
-    /// Where in `pending` the next line begins.
-    private var start = 0
+    private var body: HTTPClientResponse.Body.AsyncIterator?
 
     init(_ transport: Transport, _ path: String) {
         self.transport = transport
         self.path = path
     }
+
+    /// Nil when the other side has ended it.
+    mutating func next() async throws -> ByteBuffer? {
+        var iterator: HTTPClientResponse.Body.AsyncIterator
+        if let body {
+            iterator = body
+        } else {
+            iterator = try await transport.stream(path).makeAsyncIterator()
+        }
+        defer { body = iterator }
+        return try await transport.translatingErrors { try await iterator.next() }
+    }
+}
+
+/// The JSON objects, one a line, of an answer that does not end by itself.
+struct JSONLines {
+    private var chunks: AnswerChunks
+    private var pending: [UInt8] = []
+    /// Where in `pending` the next line begins.
+    private var start = 0
+
+    init(_ transport: Transport, _ path: String) { chunks = AnswerChunks(transport, path) }
 
     /// Nil when the other side has ended it.
     mutating func next() async throws -> JSONValue? {
@@ -125,19 +129,8 @@ struct JSONLines {
                 throw ClientError.protocolViolation("a line of more than \(watchLineLimit) bytes")
             }
             // What is left without a line end was cut off; the next watch tells it whole.
-            guard let chunk = try await nextChunk() else { return nil }
+            guard let chunk = try await chunks.next() else { return nil }
             pending += chunk.readableBytesView
         }
-    }
-
-    private mutating func nextChunk() async throws -> ByteBuffer? {
-        var iterator: HTTPClientResponse.Body.AsyncIterator
-        if let chunks {
-            iterator = chunks
-        } else {
-            iterator = try await transport.stream(path).makeAsyncIterator()
-        }
-        defer { chunks = iterator }
-        return try await transport.translatingErrors { try await iterator.next() }
     }
 }
