@@ -75,7 +75,7 @@ else
 endif
 
 docs: setup ## Write the pages that are made from code (docs/manifest.md, docs/lifecycle.md)
-	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter 'reference page|lifecycle page'
+	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter GeneratedPageTests
 
 picture: programs ## Draw docs/images/session.svg anew, from a real session
 	@script --quiet --return --command 'stty cols 100; docs/images/session.sh $(bin)' /dev/null </dev/null \
