@@ -29,8 +29,11 @@ final class Machine: Sendable {
     private let commandCount = Mutex(0)
 
     /// Gives a machine to `body`; then ends what runs in it and removes its files, whatever happened.
-    static func with(_ body: (Machine) async throws -> Void) async throws {
-        await Slots.machines.take()
+    ///
+    /// - Parameter alone: No other is at work meanwhile. For one test at a time.
+    static func with(alone: Bool = false, _ body: (Machine) async throws -> Void) async throws {
+        let slots = alone ? Slots.machineLimit : 1
+        for _ in 0..<slots { await Slots.machines.take() }
         do {
             let machine = try Machine()
             do {
@@ -43,10 +46,10 @@ final class Machine: Sendable {
             }
             await machine.end()
         } catch {
-            await Slots.machines.give()
+            for _ in 0..<slots { await Slots.machines.give() }
             throw error
         }
-        await Slots.machines.give()
+        for _ in 0..<slots { await Slots.machines.give() }
     }
 
     private init() throws {

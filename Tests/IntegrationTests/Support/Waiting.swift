@@ -37,7 +37,8 @@ func always(
 
 /// Lets only so many machines be at work at once: two cores run forty daemons badly.
 actor Slots {
-    static let machines = Slots(4)
+    static let machineLimit = 4
+    static let machines = Slots(machineLimit)
 
     private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []
