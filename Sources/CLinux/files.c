@@ -67,6 +67,8 @@ enum {
     DEPTH_LIMIT = 32,
     /// Passes over one directory: only a writer at work makes more than two necessary.
     PASS_LIMIT = 1000,
+    /// Times that the top is emptied: likewise.
+    ROUND_LIMIT = 100,
 };
 
 struct removal {
@@ -174,11 +176,15 @@ int era_remove_tree(int directory, const char *name, char *culprit, size_t culpr
     if (culprit_size > 0) culprit[0] = 0;
     if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return 0;
     if (errno != EISDIR && errno != EPERM) return resist(&removal, name);
-    int top = open_inside(&removal, directory, name);
-    if (top < 0) return errno == ENOENT ? 0 : resist(&removal, name);
-    removal.top = top;
-    if (remove_children(&removal, top, 0) != 0) return -1;
-    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
+    for (int round = 0; round < ROUND_LIMIT; round++) {
+        int top = open_inside(&removal, directory, name);
+        if (top < 0) return errno == ENOENT ? 0 : resist(&removal, name);
+        removal.top = top;
+        if (remove_children(&removal, top, 0) != 0) return -1;
+        if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
+        // A writer at work has put something into it meanwhile.
+        if (errno != ENOTEMPTY && errno != EEXIST) break;
+    }
     return resist(&removal, name);
 }
 

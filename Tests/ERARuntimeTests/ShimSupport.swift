@@ -56,7 +56,7 @@ struct ProcessHost: Sendable {
             try? await plugin.stop(id, StopSpec(signal: .kill, grace: .zero))
             try? await plugin.delete(id)
         }
-        try? FileTree.remove(root)
+        WorkspaceScratch.remove(root)
     }
 
     /// A plugin that knows nothing yet, as after a restart of the daemon.
@@ -117,9 +117,13 @@ struct ProcessHost: Sendable {
 
 /// Copies a file to where it is to be unpacked.
 struct CopyingUnpacker: ArtifactUnpacker {
-    func unpack(_ path: String, name: String, format: ArtifactSpec.Format, into directory: String)
-        async throws
-    {
+    func unpack(
+        _ path: String,
+        name: String,
+        format: ArtifactSpec.Format,
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {
         mkdir(directory, 0o755)
         write(readSmallFile(path, limit: 1 << 24) ?? [], to: "\(directory)/\(name)")
     }

@@ -78,7 +78,8 @@ enum InstanceManifest {
 
     /// - Returns: Nil for anything but a manifest of this deployment.
     static func spec(_ text: String, of key: DeploymentKey) -> DeploymentSpec? {
-        guard let object = try? JSONValue(jsonText: Array(text.utf8)) else { return nil }  // damaged: not known
+        // Damaged, it says nothing.
+        guard let object = try? JSONValue(jsonText: Array(text.utf8)) else { return nil }
         let deployment = ManifestDecoding.deployment(from: object).deployment
         return deployment?.key == key ? deployment?.spec : nil
     }

@@ -1,11 +1,8 @@
 internal import ERACore
 internal import Glibc
 
-/// Makes and removes files of an instance.
+/// Makes files of an instance.
 enum FileTree {
-    /// Deeper trees are not removed, but reported.
-    static let depthLimit = 512
-
     /// Makes a directory with what is missing above it, up to `root`, which must be there.
     ///
     /// - Throws: ``Failure``, also when a component is a symbolic link: it may lead anywhere.
@@ -36,27 +33,5 @@ enum FileTree {
             rmdir(link)
         }
         guard symlink(target, link) == 0 else { throw failure("link the volume at", link) }
-    }
-
-    /// Removes a file or a directory with everything in it; succeeds when nothing is there. Follows no link.
-    ///
-    /// - Throws: ``Failure`` when something stays.
-    static func remove(_ path: String) throws {
-        try remove(name: path, in: AT_FDCWD, shown: path, depth: 0)
-    }
-
-    private static func remove(name: String, in parent: Int32, shown: String, depth: Int) throws {
-        if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM else { throw failure("remove", shown) }
-        guard depth < depthLimit else { throw failure("remove", shown, errorNumber: ENAMETOOLONG) }
-        let descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("remove", shown) }
-        defer { close(descriptor) }
-        for entry in namesInDirectory("/proc/self/fd/\(descriptor)") {
-            try remove(name: entry, in: descriptor, shown: "\(shown)/\(entry)", depth: depth + 1)
-        }
-        guard unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
-            throw failure("remove", shown)
-        }
     }
 }

@@ -111,10 +111,9 @@ public struct ProcessPlugin: RuntimePlugin {
         await shims.releaseSockets(ofLast: place)
         // There only where a shim was killed: others remove their own.
         shims.options.groups?.remove(place.name)
-        try FileTree.remove(place.logDirectory)
-        try FileTree.remove(place.filesDirectory)
-        // Last: as long as it is there the instance counts as installed.
-        try FileTree.remove(place.shimDirectory)
+        let folder = try Folder(root: place.directory)
+        // The shim's last: as long as it is there the instance counts as installed.
+        for name in [ShimPlace.logName, ShimPlace.filesName, ShimPlace.shimName] { try folder.remove(name) }
     }
 
     public func instances() async throws -> [InstanceID] {

@@ -18,9 +18,13 @@ struct ShimPlace: Hashable, Sendable {
         deploymentTag = Self.hash("\(dataDirectory)\n\(instance.deployment)")
     }
 
-    var shimDirectory: String { directory + "/shim" }
-    var logDirectory: String { directory + "/log" }
-    var filesDirectory: String { directory + "/files" }
+    static let shimName = "shim"
+    static let logName = "log"
+    static let filesName = "files"
+
+    var shimDirectory: String { "\(directory)/\(Self.shimName)" }
+    var logDirectory: String { "\(directory)/\(Self.logName)" }
+    var filesDirectory: String { "\(directory)/\(Self.filesName)" }
     var statePath: String { shimDirectory + "/state" }
     /// Locked by the shim while its workload may live.
     var lockPath: String { shimDirectory + "/lock" }
