@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test check fmt lint bench simulate docs picture clean
+.PHONY: help setup programs run env build core test check fmt lint bench simulate soak docs picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -73,6 +73,10 @@ ifdef SEED
 else
 	ERA_SEEDS=$(SEEDS) swift test --disable-xctest --filter SimulationTests
 endif
+
+soak: setup ## Deploy and remove a program 10,000 times, and run the exec probes of a day: nothing may be left behind
+	ERA_DEPLOYS=10000 swift test --disable-xctest --filter SpawnFaultTests
+	ERA_PROBES=86400 swift test --disable-xctest --filter ExecProbeTests
 
 docs: setup ## Write the pages that are made from code (docs/manifest.md, docs/lifecycle.md)
 	ERA_WRITE_DOCS=1 swift test --disable-xctest --filter GeneratedPageTests

@@ -52,7 +52,11 @@ static int arrange_descriptors(const struct plan *plan) {
     }
     for (int index = 0; index < plan->count; index++) {
         parked[index] = fcntl(plan->descriptors[index], F_DUPFD, parking);
-        if (parked[index] < 0) return -1;
+        if (parked[index] < 0) {
+            // RLIMIT_NOFILE lies below the parking place: too few descriptors as well.
+            if (errno == EINVAL) errno = EMFILE;
+            return -1;
+        }
     }
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) return -1;

@@ -86,18 +86,26 @@ static int set_limits(const struct era_launch *launch) {
     return 0;
 }
 
+enum { parking = 128 };
+
+// A copy of a descriptor above all those that are to be given out. EMFILE also where the limit lies below.
+static int park(int descriptor) {
+    int copy = fcntl(descriptor, F_DUPFD, parking);
+    if (copy < 0 && errno == EINVAL) errno = EMFILE;
+    return copy;
+}
+
 // Descriptors 0 to 2, the sockets from 3 on, and nothing else.
 static int arrange_descriptors(const struct era_launch *launch) {
-    enum { parking = 128 };
     int sockets[64];
     if (launch->socket_count > 64) {
         errno = EMFILE;
         return -1;
     }
-    int output = fcntl(launch->output, F_DUPFD, parking), error = fcntl(launch->error, F_DUPFD, parking);
+    int output = park(launch->output), error = output < 0 ? -1 : park(launch->error);
     if (output < 0 || error < 0) return -1;
     for (int32_t index = 0; index < launch->socket_count; index++) {
-        sockets[index] = fcntl(launch->sockets[index], F_DUPFD, parking);
+        sockets[index] = park(launch->sockets[index]);
         if (sockets[index] < 0) return -1;
         // Shared with the workload before this one, which may have changed it.
         fcntl(sockets[index], F_SETFL, fcntl(sockets[index], F_GETFL) & ~O_NONBLOCK);

@@ -37,9 +37,13 @@ import Testing
             #expect(shim.signal(SIGKILL))
             try await eventually("the shim is gone") { !shim.isAlive }
             for plugin in [plugin, host.plugin()] {
-                let status = try await plugin.status(instance.id)
-                #expect(status.pid == pid)
-                #expect(status.restrictions.contains { $0.contains("supervisor is gone") })
+                #expect(try await plugin.status(instance.id).pid == pid)
+                // The end of the connection comes a moment after that of the process.
+                try await eventually("the loss is shown") {
+                    try await plugin.status(instance.id).restrictions.contains {
+                        $0.contains("supervisor is gone")
+                    }
+                }
                 try await host.run(instance, plugin)
             }
             #expect(text(of: host.file(instance, "count")) == "x\n")

@@ -95,7 +95,7 @@ extension ProcessPlugin {
 
     private func environmentProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
         spec.env.enumerated().filter {
-            $0.element.name.hasPrefix("LISTEN_") || $0.element.name == StraySweep.variable
+            $0.element.name.hasPrefix("LISTEN_") || $0.element.name == ProcessCensus.variable
         }
         .map { index, variable in
             SpecProblem(field: "spec.env[\(index)].name", message: "\(variable.name) is set by ERA itself")

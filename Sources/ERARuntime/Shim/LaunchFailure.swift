@@ -7,19 +7,30 @@ func errorText(_ number: Int32) -> String {
     return text.prefix(1).lowercased() + text.dropFirst()
 }
 
+/// What to do about a lack of something that the host counts; empty for anything else.
+func remedy(_ number: Int32) -> String {
+    switch number {
+    case EMFILE: "; raise the limit of open files of ERA (LimitNOFILE=, ulimit -n)"
+    case ENFILE: "; raise fs.file-max, or end what keeps so many files open"
+    case EAGAIN: "; raise the limit of processes (TasksMax=, LimitNPROC=, ulimit -u)"
+    case ENOMEM: "; free some memory"
+    default: ""
+    }
+}
+
 /// What `errno` means for an attempt on a file.
 func failure(_ attempt: String, _ subject: String, errorNumber: Int32 = errno) -> Failure {
     let message = "cannot \(attempt) \(subject): \(errorText(errorNumber))"
     switch errorNumber {
     case ENOSPC, EDQUOT: return .transient(.noSpace, message + "; make room on that file system")
-    default: return .transient(.fileSystemError, message)
+    default: return .transient(.fileSystemError, message + remedy(errorNumber))
     }
 }
 
 /// Says what a shim could not do, precisely.
 func failure(_ refusal: LaunchRefusal, _ launch: ShimLaunch) -> Failure {
     let number = refusal.errorNumber
-    let why = errorText(number)
+    let why = errorText(number) + remedy(number)
     let isLasting = ![EAGAIN, ENOMEM, ENFILE, EMFILE, EINTR, ENOSPC, EIO, ETXTBSY].contains(number)
     let persistence: Failure.Persistence = isLasting ? .permanent : .transient
     func startFailed(_ what: String) -> Failure { Failure(.startFailed, "\(what): \(why)", persistence) }
@@ -69,7 +80,8 @@ private func execFailure(_ number: Int32, _ launch: ShimLaunch) -> Failure {
             what + "; it is neither a program for this machine nor a script with #!"
         )
     case E2BIG: return .permanent(.startFailed, what + "; arguments and environment are too long")
-    case EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EIO: return .transient(.startFailed, what)
+    case EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EIO:
+        return .transient(.startFailed, what + remedy(number))
     default: return .permanent(.startFailed, what)
     }
 }

@@ -8,8 +8,11 @@ struct ProcessIdentity: Hashable, Sendable {
     var startTime: UInt64
 
     /// Whether the process is there and has not ended; a zombie has ended.
+    ///
+    /// Where no descriptor is left to look by, whoever has the number counts.
     var isAlive: Bool {
-        guard let stat = ProcessStat(pid: pid) else { return false }
+        errno = 0
+        guard let stat = ProcessStat(pid: pid) else { return isShortage(errno) && isTaken(pid) }
         return stat.startTime == startTime && !stat.hasEnded
     }
 
@@ -26,6 +29,12 @@ struct ProcessIdentity: Hashable, Sendable {
         return era_spawn_pidfd_signal(descriptor, number) == 0
     }
 }
+
+/// Whether some process has a number; needs no descriptor.
+private func isTaken(_ pid: Int32) -> Bool { kill(pid, 0) == 0 || errno == EPERM }
+
+/// Whether a file could not be opened for want of something that others have: it says nothing of the file.
+func isShortage(_ number: Int32) -> Bool { number == EMFILE || number == ENFILE || number == ENOMEM }
 
 /// What `/proc/PID/stat` says.
 struct ProcessStat {
@@ -59,7 +68,7 @@ struct ProcessStat {
     var hasEnded: Bool { (state == UInt8(ascii: "Z") || state == UInt8(ascii: "X")) && threadCount <= 1 }
 }
 
-/// The content of a file, at most `limit` bytes of it; nil when it cannot be read.
+/// The content of a file, at most `limit` bytes of it; nil when it cannot be opened, and errno says why.
 func readSmallFile(_ path: String, limit: Int) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { return nil }

@@ -15,7 +15,7 @@ extension ShimClient {
     /// Asks every shim of the deployment for its sockets. The caller closes them.
     func holders(_ place: ShimPlace) async -> [Holder] {
         var holders: [Holder] = []
-        for name in namesInDirectory(place.runDirectory) where name.hasPrefix(place.deploymentTag + ".") {
+        for name in namesInDirectory(place.runDirectory, prefix: place.deploymentTag + ".") {
             // Who does not answer holds nothing that could be had.
             if let sockets = await request("sockets", of: name, place) {
                 holders.append(Holder(name: name, sockets: sockets))
@@ -36,10 +36,8 @@ extension ShimClient {
             name != place.instance.revision.description && access("\(parent)/\(name)/shim", F_OK) == 0
         }
         guard !others else { return }
-        for name in namesInDirectory(place.runDirectory)
-        where name.hasPrefix(place.deploymentTag + ".") && name.contains(".h") {
-            await release(name, place)
-        }
+        for name in namesInDirectory(place.runDirectory, prefix: place.deploymentTag + ".")
+        where name.contains(".h") { await release(name, place) }
     }
 
     /// One line and its answer on a connection of its own, with the descriptors beside it.

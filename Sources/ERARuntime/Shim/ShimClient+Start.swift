@@ -20,7 +20,7 @@ extension ShimClient {
         }
         guard let lock = try await takeLock(place) else { return }
         defer { close(lock) }
-        if let record = currentRecord(place), !record.phase.isFinal {
+        if let record = try currentRecord(place), !record.phase.isFinal {
             // Its shim was killed; what it left behind would be the second copy.
             let left = try await sweep(place, workload: record.workload).run(signal: SIGKILL, grace: .zero)
             guard left.isEmpty else {
@@ -116,7 +116,7 @@ extension ShimClient {
         configuration.append("R", place.runDirectory)
         configuration.append("N", place.name)
         configuration.append("B", options.bootID)
-        configuration.append("e", "\(StraySweep.variable)=\(place.name)")
+        configuration.append("e", "\(ProcessCensus.variable)=\(place.name)")
         configuration.append(launch)
         let restrictions: [String]
         if let groups = options.groups, let missing = groups.make(place.name, launch.resources) {
@@ -157,7 +157,8 @@ extension ShimClient {
         }
         guard error == 0 else {
             close(ours)
-            let message = "cannot run the supervisor \(options.shimPath): \(errorText(error))"
+            let message =
+                "cannot run the supervisor \(options.shimPath): \(errorText(error))\(remedy(error))"
             let isLasting = error == ENOENT || error == EACCES || error == ENOEXEC
             throw Failure(.startFailed, message, isLasting ? .permanent : .transient)
         }

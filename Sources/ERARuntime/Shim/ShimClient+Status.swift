@@ -10,8 +10,8 @@ extension ShimClient {
     func status(_ id: InstanceID) async throws -> InstanceStatus {
         let place = place(id)
         if let link = existingLink(id), let status = try await status(of: link, place) { return status }
-        guard access(place.shimDirectory, F_OK) == 0 else { return .absent }
-        guard let record = currentRecord(place) else { return .installed }
+        guard try isInstalled(place) else { return .absent }
+        guard let record = try currentRecord(place) else { return .installed }
         guard !record.phase.isFinal else { return record.status }
         if record.shim.isAlive, let link = try await connect(place),
             let status = try await status(of: link, place)
@@ -19,17 +19,30 @@ extension ShimClient {
             return status
         }
         // It may have ended while we asked, and then it has written how.
-        guard let latest = currentRecord(place), !latest.phase.isFinal else {
-            return currentRecord(place)?.status ?? .installed
-        }
+        guard let latest = try currentRecord(place) else { return .installed }
+        guard !latest.phase.isFinal else { return latest.status }
         return unsupervised(latest, place)
     }
 
+    /// Whether `install` has come to its end.
+    ///
+    /// - Throws: ``Failure`` when that cannot be told.
+    func isInstalled(_ place: ShimPlace) throws -> Bool {
+        if access(place.shimDirectory, F_OK) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else { throw failure("look at", place.shimDirectory) }
+        return false
+    }
+
     /// The record in the instance's state file, if it was written in this boot.
-    func currentRecord(_ place: ShimPlace) -> ShimRecord? {
-        guard let record = ShimRecord(file: place.statePath), record.bootID == options.bootID else {
+    ///
+    /// - Throws: ``Failure`` when there is one that cannot be read now: to a host without descriptors nothing must
+    ///   seem stopped.
+    func currentRecord(_ place: ShimPlace) throws -> ShimRecord? {
+        guard let bytes = readSmallFile(place.statePath, limit: ShimRecord.sizeLimit) else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw failure("read", place.statePath) }
             return nil
         }
+        guard let record = ShimRecord(bytes: bytes), record.bootID == options.bootID else { return nil }
         return record
     }
 

@@ -9,7 +9,7 @@ extension ShimClient {
     /// - Throws: ``Failure`` `StopStuck` when processes outlive the kill.
     func stop(_ id: InstanceID, signal: Int32, grace: Duration) async throws {
         let place = place(id)
-        guard existingLink(id) != nil || access(place.shimDirectory, F_OK) == 0 else { return }
+        guard try existingLink(id) != nil || isInstalled(place) else { return }
         if let link = try await reachable(place), try await stop(link, place, signal, grace) { return }
         try Task.checkCancellation()
         try await stopUnsupervised(place, signal, grace)
@@ -18,7 +18,7 @@ extension ShimClient {
     /// The shim's connection; nil when it is dead, or does not answer.
     private func reachable(_ place: ShimPlace) async throws -> ShimLink? {
         if let link = existingLink(place.instance) { return link }
-        guard let record = currentRecord(place), !record.phase.isFinal, record.shim.isAlive else {
+        guard let record = try currentRecord(place), !record.phase.isFinal, record.shim.isAlive else {
             return nil
         }
         do {
@@ -53,7 +53,7 @@ extension ShimClient {
 
     /// Ends what runs without a shim, or with one that hangs.
     private func stopUnsupervised(_ place: ShimPlace, _ signal: Int32, _ grace: Duration) async throws {
-        let record = currentRecord(place)
+        let record = try currentRecord(place)
         if let record, !record.phase.isFinal {
             let shim = record.shim.isAlive ? record.shim : nil
             let sweep = sweep(place, workload: record.workload, shim: shim)

@@ -32,6 +32,7 @@ final class ShimClient: Sendable {
 
     let options: Options
     let queue = DispatchQueue(label: "era.shims")
+    let census = ProcessCensus()
     private let links = Mutex<[InstanceID: ShimLink]>([:])
     private let orphans = Mutex<[InstanceID: ExitWatch]>([:])
     private let listeners = Mutex<[Int: AsyncStream<InstanceID>.Continuation]>([:])
@@ -138,6 +139,7 @@ final class ShimClient: Sendable {
             shim: shim,
             groups: options.groups,
             groupName: place.name,
+            census: census,
             clock: options.clock
         )
     }

@@ -64,12 +64,16 @@ struct ShimRecord: Hashable, Sendable {
         self.phase = phase
     }
 
+    /// The record that a state file holds; nil when it holds something else.
+    init?(bytes: [UInt8]) {
+        guard bytes.count < Self.sizeLimit, bytes.hasSuffix("\nend\n") else { return nil }
+        self.init(String(decoding: bytes, as: UTF8.self))
+    }
+
     /// The record in a state file; nil when there is none, or something else is there.
     init?(file path: String) {
-        guard let bytes = readSmallFile(path, limit: Self.sizeLimit), bytes.count < Self.sizeLimit,
-            bytes.hasSuffix("\nend\n")
-        else { return nil }
-        self.init(String(decoding: bytes, as: UTF8.self))
+        guard let bytes = readSmallFile(path, limit: Self.sizeLimit) else { return nil }
+        self.init(bytes: bytes)
     }
 
     /// The status that the record alone tells, where nobody needs to be asked.

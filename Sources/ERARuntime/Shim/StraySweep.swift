@@ -5,15 +5,11 @@ internal import Glibc
 ///
 /// Three marks, each inherited: the variable ERA_INSTANCE, the process group, and the cgroup.
 struct StraySweep: Sendable {
-    /// The variable that every process of an instance inherits.
-    static let variable = "ERA_INSTANCE"
     /// How long processes may outlive SIGKILL.
     static let killLimit = Duration.seconds(3)
     private static let pollPeriod = Duration.milliseconds(20)
-    /// Beyond this much of an environment nobody looks.
-    private static let environmentLimit = 1 << 18
 
-    /// The value of ``variable``.
+    /// The value of ERA_INSTANCE.
     var marker: String
     /// The process that the shim launched, where its record tells.
     var workload: ProcessIdentity?
@@ -21,34 +17,29 @@ struct StraySweep: Sendable {
     var shim: ProcessIdentity?
     var groups: ControlGroups?
     var groupName: String
+    var census: ProcessCensus
     var clock: any Clock<Duration>
 
     /// What is alive now.
-    func survivors() -> [ProcessIdentity] {
+    ///
+    /// - Throws: ``Failure`` when that cannot be told.
+    func survivors() async throws -> [ProcessIdentity] {
         let members = Set(groups?.processes(groupName) ?? [])
-        let entry = Array("\(Self.variable)=\(marker)".utf8)
         // The group's number is only theirs while its leader is.
         let group = workload.flatMap { $0.isAlive ? $0.pid : nil }
-        var found: [ProcessIdentity] = []
-        for pid in allProcesses() where pid != getpid() {
-            guard let stat = ProcessStat(pid: pid), !stat.hasEnded else { continue }
-            let identity = ProcessIdentity(pid: pid, startTime: stat.startTime)
-            if identity == workload || identity == shim || members.contains(pid) || stat.group == group
-                || hasEntry(pid, entry)
-            {
-                found.append(identity)
-            }
-        }
-        return found
+        return try await census.entries().filter { entry in
+            entry.identity == workload || entry.identity == shim || members.contains(entry.identity.pid)
+                || entry.group == group || entry.marker == marker
+        }.map(\.identity)
     }
 
     /// Signals everything, waits for the grace, kills, and waits until nothing is left.
     ///
     /// - Returns: What outlived the kill; empty when all is gone.
-    /// - Throws: `CancellationError`.
+    /// - Throws: `CancellationError`, and ``Failure`` when it cannot be told what is left.
     func run(signal: Int32, grace: Duration) async throws -> [ProcessIdentity] {
         if grace > .zero {
-            for process in survivors() where process != shim { process.signal(signal) }
+            for process in try await survivors() where process != shim { process.signal(signal) }
             if try await wait(grace, { $0.allSatisfy { $0 == shim } }).isEmpty, shim == nil { return [] }
         }
         groups?.kill(groupName)
@@ -67,34 +58,27 @@ struct StraySweep: Sendable {
     ) async throws -> [ProcessIdentity] {
         var waited = Duration.zero
         while true {
-            let processes = survivors()
+            let processes = try await survivors()
             if isDone(processes) || waited >= limit { return processes }
             try await clock.sleep(for: Self.pollPeriod)
             waited += Self.pollPeriod
         }
     }
-
-    private func hasEntry(_ pid: Int32, _ entry: [UInt8]) -> Bool {
-        guard let environment = readSmallFile("/proc/\(pid)/environ", limit: Self.environmentLimit)
-        else { return false }
-        return environment.split(separator: 0).contains { $0.elementsEqual(entry) }
-    }
-
-    private func allProcesses() -> [Int32] {
-        namesInDirectory("/proc").compactMap { Int32($0) }
-    }
 }
 
-/// The names in a directory but `.` and `..`; empty when it cannot be read.
-func namesInDirectory(_ path: String) -> [String] {
+/// The names in a directory but `.` and `..` that begin so; empty when it cannot be read.
+func namesInDirectory(_ path: String, prefix: String = "") -> [String] {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
+    let prefix = Array(prefix.utf8)
     var names: [String] = []
     while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        // No text is made of the names of others: a run directory has one for each instance of the machine.
+        let name: String? = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            guard bytes.starts(with: prefix) else { return nil }
+            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        if name != ".", name != ".." { names.append(name) }
+        if let name, name != ".", name != ".." { names.append(name) }
     }
     return names
 }
