@@ -46,6 +46,23 @@ int era_probe_find_user(const char *name, uid_t *user, gid_t *group, gid_t *grou
     return 0;
 }
 
+/// Keeps these of the capabilities that are permitted, through the exec as well.
+static int set_capabilities(uint64_t kept) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    if (syscall(SYS_capget, &header, sets) != 0) return -1;
+    uint32_t low = (uint32_t)kept & sets[0].permitted, high = (uint32_t)(kept >> 32) & sets[1].permitted;
+    struct __user_cap_data_struct wanted[2] = {
+        {.effective = low, .permitted = low, .inheritable = low},
+        {.effective = high, .permitted = high, .inheritable = high},
+    };
+    if (syscall(SYS_capset, &header, wanted) != 0) return -1;
+    uint64_t given = low | (uint64_t)high << 32;
+    for (unsigned long number = 0; number < 64; number++)
+        if (given >> number & 1) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0);
+    return 0;
+}
+
 /// What the child does between vfork and exec, in the memory of its parent: only system calls.
 ///
 /// The wrappers of the C library for set*id would ask every thread of the parent to follow; hence syscall(2).
@@ -65,18 +82,19 @@ static void become(
     syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
+    // As the workload: root by number, and nothing that root may do but what it was given. The bounding set goes
+    // first, while we may: dropping fails only where we are not root.
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    for (unsigned long number = 0; number < 64; number++)
+        if (!(user->capabilities >> number & 1)) prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+    if (user->capabilities != 0) prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (user->is_set) {
         if (syscall(SYS_setgroups, user->group_count, user->groups) != 0) goto failed;
         if (syscall(SYS_setresgid, user->group, user->group, user->group) != 0) goto failed;
         if (syscall(SYS_setresuid, user->user, user->user, user->user) != 0) goto failed;
     }
     if (chdir(directory) != 0) goto failed;
-    // As the workload: root by number, and nothing that root may do. Dropping fails only where we are not root.
-    for (unsigned long number = 0; number < 64; number++) prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct nothing[2] = {{0}};
-    if (syscall(SYS_capset, &header, nothing) != 0) goto failed;
+    if (set_capabilities(user->capabilities) != 0) goto failed;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -36,11 +36,19 @@ public struct ProbeEnvironment: Equatable, Sendable {
     public var workingDirectory: String
     public var variables: [String: SecretText]
     public var user: String?
+    /// What the workload keeps of Linux' capabilities, a bit for each by its number; none by default.
+    public var capabilities: UInt64
 
-    public init(workingDirectory: String, variables: [String: SecretText], user: String?) {
+    public init(
+        workingDirectory: String,
+        variables: [String: SecretText],
+        user: String?,
+        capabilities: UInt64 = 0
+    ) {
         self.workingDirectory = workingDirectory
         self.variables = variables
         self.user = user
+        self.capabilities = capabilities
     }
 }
 

@@ -39,6 +39,7 @@ struct Program {
         }
         var groups = [gid_t](repeating: 0, count: ProgramRunner.groupLimit)
         var user = era_probe_user()
+        user.capabilities = environment.capabilities
         if let problem = findUser(&user, &groups) { return .failure(problem) }
 
         var ends: [CInt] = [-1, -1]

@@ -1,3 +1,4 @@
+import Dispatch
 import ERAContracts
 import ERACore
 import Glibc
@@ -88,6 +89,20 @@ import Testing
                 $0.runtime.config = ["capabilities": ["NET_BIND_SERVICE"]]
             }
             #expect(kept.contains("0000000000000400"))
+        }
+    }
+
+    @Test func `a probe is to have the capabilities that the workload keeps, and no other`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let plain = try host.instance("exec sleep 1000")
+            _ = try await plugin.install(plain)
+            #expect(try await plugin.probeEnvironment(plain).capabilities == 0)
+            let keeping = try host.instance("exec sleep 1000", name: "keeping") {
+                $0.runtime.config = ["capabilities": ["CHOWN", "NET_BIND_SERVICE"]]
+            }
+            _ = try await plugin.install(keeping)
+            #expect(try await plugin.probeEnvironment(keeping).capabilities == 1 << 0 | 1 << 10)
         }
     }
 
@@ -223,10 +238,9 @@ import Testing
             let handle = try await plugin.install(instance)
             // As a child that has not exec'd yet keeps what the unpacker wrote through.
             let writer = open(program, O_WRONLY | O_CLOEXEC)
-            let start = Task { try await plugin.start(instance, handle: handle) }
-            try await Task.sleep(for: .milliseconds(50))
-            close(writer)
-            try await start.value
+            // By a timer, not a task: the threads of those may all be busy with other tests.
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(30)) { close(writer) }
+            try await plugin.start(instance, handle: handle)
             #expect(try await plugin.exit(instance.id) == .code(0))
         }
     }

@@ -2,11 +2,14 @@
 #define ERA_PROBE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-/// Who a program runs as.
+/// Who a program runs as, and what it may do beyond that: a bit for each capability, by its number. It never gets
+/// one that the caller does not have.
 struct era_probe_user {
     int is_set;
+    uint64_t capabilities;
     uid_t user;
     gid_t group;
     size_t group_count;

@@ -55,7 +55,8 @@ extension ProcessPlugin {
         return ProbeEnvironment(
             workingDirectory: directory,
             variables: Dictionary(variables) { _, last in last },
-            user: instance.spec.user
+            user: instance.spec.user,
+            capabilities: launch.capabilities
         )
     }
 
