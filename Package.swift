@@ -97,8 +97,8 @@ let package = Package(
         library(
             "ERAArtifact",
             [
-                "ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioSSL,
-                crypto,
+                "ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioPosix,
+                nioSSL, crypto,
             ]
         ),
         library(
@@ -152,7 +152,7 @@ let package = Package(
             "ERAArtifactTests",
             ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]
         ),
-        tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", hummingbird]),
+        tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", nioCore, nioPosix, nioSSL]),
         // Not on era-shim, which they run: its Embedded Swift runtime must not be linked into the test bundle.
         tests("ERARuntimeTests", ["ERACore", "ERAContracts", "ERARuntime", "CLinux", logging]),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),

@@ -1,34 +1,25 @@
-import AsyncHTTPClient
 public import ERAContracts
 import NIOCore
 import NIOPosix
-import NIOSSL
 
 /// Probes over HTTP and TCP, and by running a program, with the meaning that Kubernetes gives to each.
 ///
-/// One event loop serves all network probes; its thread and the HTTP client live until ``shutdown()``.
+/// One event loop serves all network probes; its thread and the HTTP clients live until ``shutdown()``.
 /// Source: Kubernetes `pkg/probe/http`, `tcp`, `exec`.
 public final class NetworkProber: HealthProber {
     private let group: MultiThreadedEventLoopGroup
-    private let client: HTTPClient
+    private let clients: ProbeClients
     private let runner = ProgramRunner()
 
-    /// Makes the event loop's thread and the client; nothing is connected before the first probe.
+    /// Makes the event loop's thread; nothing is connected before the first probe.
     public init() {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        // As the kubelet: what a probe asks is whether the workload answers, not who it is.
-        var configuration = HTTPClient.Configuration(certificateVerification: .none)
-        configuration.redirectConfiguration = .disallow
-        configuration.httpVersion = .http1Only
-        configuration.maximumUsesPerConnection = 1
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
-        client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+        clients = ProbeClients(group: group)
     }
 
-    /// Ends the client and its thread. Probes under way fail; no probe may follow.
+    /// Ends the clients and their thread. Probes under way fail; no probe may follow.
     public func shutdown() async throws {
-        try await client.shutdown()
+        try await clients.shutdown()
         try await group.shutdownGracefully()
     }
 
@@ -37,6 +28,9 @@ public final class NetworkProber: HealthProber {
         switch request.target {
         case .http(let scheme, let host, let port, let path, let headers):
             let url = ProbeURL(scheme: scheme, host: host, port: port, path: path)
+            guard let client = clients.client(for: request.timeout) else {
+                return .failed("GET \(url) was cancelled")
+            }
             let probe = HTTPProbe(
                 client: client,
                 headers: headers,
