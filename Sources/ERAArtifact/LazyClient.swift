@@ -1,14 +1,17 @@
 import AsyncHTTPClient
 import ERACore
 import NIOCore
+import NIOPosix
 import NIOSSL
 import Synchronization
 
 /// The one HTTP client of a fetcher, made when it is first needed: a daemon that fetches nothing pays nothing.
+///
+/// With a thread of its own that ends with it. NIO's shared group would start one for each core, which none ends.
 final class LazyClient: Sendable {
     private enum State {
         case unused
-        case ready(HTTPClient)
+        case ready(HTTPClient, MultiThreadedEventLoopGroup)
         case closed
     }
 
@@ -21,14 +24,16 @@ final class LazyClient: Sendable {
     func client() throws -> HTTPClient {
         try state.withLock { state in
             switch state {
-            case .ready(let client): return client
+            case .ready(let client, _): return client
             case .closed: throw CancellationError()
             case .unused:
+                let configuration = try configuration()
+                let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
                 let client = HTTPClient(
-                    eventLoopGroupProvider: .singleton,
-                    configuration: try configuration()
+                    eventLoopGroupProvider: .shared(group),
+                    configuration: configuration
                 )
-                state = .ready(client)
+                state = .ready(client, group)
                 return client
             }
         }
@@ -41,9 +46,10 @@ final class LazyClient: Sendable {
             state = .closed
             return previous
         }
-        guard case .ready(let client) = previous else { return }
+        guard case .ready(let client, let group) = previous else { return }
         // What fails here is the closing of a connection that nobody uses any more.
         try? await client.shutdown()
+        try? await group.shutdownGracefully()
     }
 
     private func configuration() throws -> HTTPClient.Configuration {
