@@ -87,20 +87,12 @@ extension Engine {
 
     /// Makes and carries out the plan for a source.
     private func apply(_ id: SourceID) {
-        guard let state = sourceStates[id] else { return }
-        let plan = IngestPlan(
-            IngestPlan.Input(
-                source: id,
-                declared: state.declared,
-                mentioned: Set(state.files.values.filter(\.isUnusable).flatMap(\.mentioned)),
-                unusable: Set(state.files.filter(\.value.isUnusable).keys),
-                known: known,
-                claimed: claims(except: id),
-                wantedElsewhere: wanted(except: id),
-                hasUnknownFile: state.files.values.contains(where: \.isUnknown),
-                confirmed: state.confirmed
-            )
-        )
+        guard var state = sourceStates[id] else { return }
+        let now = seams.clock.now().uptime
+        let recentlyPruned = state.recentlyPruned(at: now)
+        let known = self.known
+        let plan = IngestPlan(input(state, known, recentlyPruned))
+        let added = plan.declare.count { known[$0.deployment.key] == nil }
         for wanted in plan.declare {
             declare(wanted.deployment, Origin(source: id.rawValue, path: wanted.path))
         }
@@ -109,6 +101,7 @@ extension Engine {
             note(.deletionRequested, for: key, isRevocable: state.confirmed.contains(key))
             wake(key)
         }
+        state.notePruned(plan.delete.filter { !state.confirmed.contains($0) }, added: added, at: now)
         report(plan, of: id)
         // Another source may have what this one has given up.
         if !plan.released.isEmpty {
@@ -116,8 +109,33 @@ extension Engine {
         }
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
-        // What was confirmed and is not held any more has come back: should it go again, that is another question.
-        sourceStates[id]?.confirmed.formIntersection(plan.held)
+        sourceStates[id]?.blocked = plan.blocked
+        // What was confirmed and is not missing any more has come back: should it go again, that is another question.
+        sourceStates[id]?.confirmed = plan.confirmed
+        sourceStates[id]?.prunedAt = state.prunedAt
+    }
+
+    private func input(
+        _ state: SourceState,
+        _ known: [DeploymentKey: IngestPlan.Known],
+        _ recentlyPruned: Set<DeploymentKey>
+    ) -> IngestPlan.Input {
+        let id = state.source.id
+        let unknown = state.files.filter(\.value.isUnknown)
+        return IngestPlan.Input(
+            source: id,
+            declared: state.declared,
+            mentioned: Set(state.files.values.filter(\.isUnusable).flatMap(\.mentioned)),
+            unusable: Set(state.files.filter(\.value.isUnusable).keys),
+            known: known,
+            claimed: claims(except: id),
+            wantedElsewhere: wanted(except: id),
+            hasUnknownFile: unknown.values.contains(where: \.isSettling),
+            unreadable: unknown.filter { !$0.value.isSettling }.keys.sorted(),
+            recentlyPruned: recentlyPruned,
+            heldBefore: Set(state.held),
+            confirmed: state.confirmed
+        )
     }
 
     private func report(_ plan: IngestPlan, of id: SourceID) {
@@ -127,11 +145,12 @@ extension Engine {
                 metadata: ["source": "\(id)", "file": "\(problem.path)", "error": "\(problem.message)"]
             )
         }
-        guard !plan.held.isEmpty, plan.held != sourceStates[id]?.held else { return }
+        let waiting = (plan.held + plan.blocked).sorted()
+        guard !waiting.isEmpty, waiting != sourceStates[id]?.waiting else { return }
         seams.logger.warning(
             "deletions wait for: era prune --confirm",
             metadata: [
-                "source": "\(id)", "deployments": "\(plan.held.map(\.description).joined(separator: ", "))",
+                "source": "\(id)", "deployments": "\(waiting.map(\.description).joined(separator: ", "))",
             ]
         )
     }

@@ -156,6 +156,77 @@ import Testing
         #expect(plan.held == [key("c"), key("d")])
     }
 
+    /// A third of everything removed one by one counts as removed at once.
+    @Test(arguments: [
+        (recent: 0, missing: 1, owned: 10, isHeld: false), (recent: 2, missing: 1, owned: 8, isHeld: false),
+        (recent: 3, missing: 1, owned: 7, isHeld: true), (recent: 1, missing: 2, owned: 9, isHeld: false),
+        (recent: 30, missing: 1, owned: 70, isHeld: true), (recent: 29, missing: 1, owned: 71, isHeld: false),
+        (recent: 1, missing: 1, owned: 1, isHeld: true), (recent: 5, missing: 0, owned: 5, isHeld: false),
+    ])
+    func `what was pruned a moment ago counts as well`(
+        recent: Int,
+        missing: Int,
+        owned: Int,
+        isHeld: Bool
+    ) throws {
+        let names = (0..<owned).map { "n\($0)" }
+        let records = names.map { (key($0), known("\($0).yaml")) }
+        let rest = try names.dropFirst(missing).map { try wanted($0, "\($0).yaml") }
+        let plan = plan(rest, known: Dictionary(uniqueKeysWithValues: records)) { input in
+            input.recentlyPruned = Set((0..<recent).map { key("gone-\($0)") })
+        }
+        #expect(plan.held.count == (isHeld ? missing : 0))
+        #expect(plan.delete.count == (isHeld ? 0 : missing))
+    }
+
+    @Test func `what came back after it was pruned does not count`() throws {
+        let names = ["a", "b", "c", "d"]
+        let records = names.map { (key($0), known("\($0).yaml")) }
+        let rest = try names.dropFirst().map { try wanted($0, "\($0).yaml") }
+        let plan = plan(rest, known: Dictionary(uniqueKeysWithValues: records)) {
+            $0.recentlyPruned = [key("b"), key("c")]
+        }
+        #expect(plan.delete == [key("a")])
+    }
+
+    @Test func `what was held stays held, however few it has become`() throws {
+        let names = (0..<20).map { "n\($0)" }
+        let records = names.map { (key($0), known("\($0).yaml")) }
+        let rest = try names.dropFirst(2).map { try wanted($0, "\($0).yaml") }
+        let plan = plan(rest, known: Dictionary(uniqueKeysWithValues: records)) {
+            $0.heldBefore = [key("n0"), key("n7")]
+        }
+        #expect(plan.held == [key("n0")])
+        #expect(plan.delete == [key("n1")])
+    }
+
+    @Test func `a file that nobody can read holds deletions visibly, until a person confirms them`() throws {
+        let names = ["a", "b", "c", "d"]
+        let records = Dictionary(uniqueKeysWithValues: names.map { (key($0), known("\($0).yaml")) })
+        let rest = try names.dropFirst().map { try wanted($0, "\($0).yaml") }
+        let blocked = plan(rest, known: records) { $0.unreadable = ["locked.yaml"] }
+        #expect(blocked.delete == [] && blocked.held == [] && blocked.blocked == [key("a")])
+        #expect(blocked.problems.map(\.path) == ["locked.yaml"])
+        #expect(blocked.problems[0].message.contains("default/a"))
+        let confirmed = plan(rest, known: records) { input in
+            input.unreadable = ["locked.yaml"]
+            input.confirmed = [key("a")]
+        }
+        #expect(confirmed.delete == [key("a")] && confirmed.problems == [])
+        // The control: where nothing is missing, such a file is no more than a file with a problem.
+        let all = try names.map { try wanted($0, "\($0).yaml") }
+        #expect(plan(all, known: records) { $0.unreadable = ["locked.yaml"] }.problems == [])
+    }
+
+    @Test func `a confirmation outlasts a file that is being written`() throws {
+        let plan = plan([], known: [key("a"): known("a.yaml"), key("b"): known("b.yaml")]) { input in
+            input.hasUnknownFile = true
+            input.heldBefore = [key("a"), key("b")]
+            input.confirmed = [key("a")]
+        }
+        #expect(plan.confirmed == [key("a")] && plan.held == [key("b")] && plan.delete == [])
+    }
+
     @Test func `what other sources declared is never pruned`() throws {
         let plan = plan(
             [],

@@ -44,6 +44,11 @@ import Testing
             if call == "start" { world.faults.stall("start default/app-\(2 * index)/") }
             if call == "stop" { world.remove(app(2 * index)) } else { world.put(app(2 * index)) }
         }
+        // So many at once are held back otherwise.
+        if call == "stop" {
+            world.simulation.ask { _ = try await $0.confirmPrune() }
+            world.settle()
+        }
         world.pass(.milliseconds(600))
         #expect(world.lines.filter { $0.hasSuffix("hangs") }.count == 40)
         let id = InstanceID(app(100).key, RevisionNumber(1))

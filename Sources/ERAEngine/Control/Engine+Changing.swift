@@ -67,7 +67,7 @@ extension Engine {
         guard let source = sourceStates[SourceID(origin.source)] else { return }
         let isStillDeclared =
             !source.wasRead || source.unavailable != nil
-            || source.declared.contains { $0.deployment.key == key } || source.held.contains(key)
+            || source.declared.contains { $0.deployment.key == key } || source.waiting.contains(key)
         if isStillDeclared { throw ControlFault.ownedElsewhere(key, origin) }
     }
 
@@ -159,7 +159,7 @@ extension Engine {
         if let degraded { throw ControlFault.degraded(degraded) }
         var keys: [DeploymentKey] = []
         for id in sourceStates.keys.sorted() {
-            guard let held = sourceStates[id]?.held, !held.isEmpty else { continue }
+            guard let held = sourceStates[id]?.waiting, !held.isEmpty else { continue }
             sourceStates[id]?.confirmed.formUnion(held)
             keys += held
         }

@@ -24,8 +24,14 @@ struct IngestPlan: Equatable {
         var claimed: [DeploymentKey: Origin]
         /// Keys that other sources declare, whoever owns them.
         var wantedElsewhere: Set<DeploymentKey> = []
-        /// A file is new, and what it declares is not known yet: it may be what seems to be gone.
+        /// A file is new and still being written: in a moment it may declare what seems to be gone.
         var hasUnknownFile = false
+        /// Files that nobody can read, and never could: each may declare what seems to be gone.
+        var unreadable: [String] = []
+        /// What was deleted within ``pruneWindow`` because the source had given it up, without a person's word.
+        var recentlyPruned: Set<DeploymentKey> = []
+        /// Deletions that were held before: they wait for a person, or for their file, however long that takes.
+        var heldBefore: Set<DeploymentKey> = []
         /// Deletions that a person has confirmed.
         var confirmed: Set<DeploymentKey>
     }
@@ -43,8 +49,12 @@ struct IngestPlan: Equatable {
 
     var declare: [Wanted] = []
     var delete: [DeploymentKey] = []
-    /// Deletions that wait for a person.
+    /// Deletions that look like an accident and wait for a person.
     var held: [DeploymentKey] = []
+    /// Deletions that wait until a file can be read, or for a person.
+    var blocked: [DeploymentKey] = []
+    /// Deletions that a person has confirmed and that cannot be done yet.
+    var confirmed: Set<DeploymentKey> = []
     /// The source has given them up, and another declares them: that one may have them as they run.
     var released: [DeploymentKey] = []
     var problems: [Problem] = []
@@ -126,19 +136,51 @@ struct IngestPlan: Equatable {
                 && input.claimed[key] == nil
         }.keys.sorted()
         released = gone.filter(input.wantedElsewhere.contains)
-        guard !input.hasUnknownFile else { return }
         let missing = gone.filter { !input.wantedElsewhere.contains($0) }
         let unconfirmed = missing.filter { !input.confirmed.contains($0) }
-        if pruneNeedsConfirmation(unconfirmed.count, of: owned.count) {
-            held = unconfirmed
-            delete = missing.filter(input.confirmed.contains)
-        } else {
-            delete = missing
+        guard !input.hasUnknownFile else {
+            held = unconfirmed.filter(input.heldBefore.contains)
+            confirmed = input.confirmed.intersection(missing)
+            return
+        }
+        let recent = input.recentlyPruned.subtracting(present).subtracting(owned.keys).count
+        let isAccident = pruneNeedsConfirmation(unconfirmed.count + recent, of: owned.count + recent)
+        held = unconfirmed.filter { isAccident || input.heldBefore.contains($0) }
+        delete = missing.filter(input.confirmed.contains)
+        let rest = unconfirmed.filter { !isAccident && !input.heldBefore.contains($0) }
+        if input.unreadable.isEmpty {
+            delete = (delete + rest).sorted()
+        } else if !rest.isEmpty {
+            block(rest, input.unreadable)
+        }
+    }
+
+    private mutating func block(_ keys: [DeploymentKey], _ unreadable: [String]) {
+        blocked = keys
+        let names = keys.prefix(namesTextLimit).map(\.description).joined(separator: ", ")
+        let more = keys.count > namesTextLimit ? " and \(keys.count - namesTextLimit) more" : ""
+        problems += unreadable.map { path in
+            Problem(
+                path: path,
+                message:
+                    "nobody can tell whether this file declares what is gone elsewhere, so it is not deleted: "
+                    + "\(names)\(more); make the file readable or remove it, or confirm: era prune --confirm"
+            )
         }
     }
 }
 
-/// Whether so many deletions at once look like an accident: all, or more than one and more than 30 %.
+/// The most names that a message lists.
+private let namesTextLimit = 8
+
+/// How far back the prune guard looks: what was removed one by one within this time counts as removed at once.
+///
+/// On the clock of the engine, which does not jump. Long enough for a loop that removes a file a second and for a
+/// directory of 1,000; short enough that what somebody removes now and then is nobody's business.
+let pruneWindow = Duration.seconds(300)
+
+/// Whether so many deletions within ``pruneWindow`` look like an accident: all, or more than one and more than 30 %
+/// of what there was at its beginning.
 func pruneNeedsConfirmation(_ missing: Int, of owned: Int) -> Bool {
     missing > 0 && (missing == owned || missing > 1 && missing * 10 > owned * 3)
 }

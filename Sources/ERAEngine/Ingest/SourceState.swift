@@ -28,7 +28,11 @@ struct SourceState: Sendable {
     var files: [String: File] = [:]
     var planProblems: [IngestPlan.Problem] = []
     var held: [DeploymentKey] = []
+    var blocked: [DeploymentKey] = []
     var confirmed: Set<DeploymentKey> = []
+    /// When what the source had given up was deleted without a person's word. A new process begins anew: what it
+    /// finds missing it judges by the same rule against what is left.
+    var prunedAt: [DeploymentKey: Uptime] = [:]
     /// Raised to have it read.
     let due = Signal()
     /// Finished when it has been read.
@@ -87,6 +91,24 @@ struct SourceState: Sendable {
         )
     }
 
+    /// Deletions that wait for a person.
+    var waiting: [DeploymentKey] { (held + blocked).sorted() }
+
+    /// What was pruned lately, at a time; what is older, or has come back, is forgotten.
+    mutating func recentlyPruned(at now: Uptime) -> Set<DeploymentKey> {
+        let back = Set(files.values.flatMap(\.deployments).map(\.key))
+        prunedAt = prunedAt.filter { now - $0.value <= pruneWindow && !back.contains($0.key) }
+        return Set(prunedAt.keys)
+    }
+
+    /// Remembers what was deleted without a person's word. What is new makes up for as many that went: who replaces
+    /// deployments by others, however many one after the other, does not lose them.
+    mutating func notePruned(_ keys: [DeploymentKey], added: Int, at now: Uptime) {
+        for key in keys { prunedAt[key] = now }
+        let oldest = prunedAt.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
+        for (key, _) in oldest.prefix(added) { prunedAt[key] = nil }
+    }
+
     var declared: [IngestPlan.Wanted] {
         files.sorted { $0.key < $1.key }.flatMap { path, file in
             file.deployments.map { IngestPlan.Wanted(deployment: $0, path: path) }
@@ -107,7 +129,7 @@ struct SourceState: Sendable {
                     isSettling: file.isSettling
                 )
             },
-            heldPrunes: held
+            heldPrunes: waiting
         )
     }
 }

@@ -9,7 +9,14 @@ final class ScriptedSource: ManifestSource {
         var isUnavailable = false
         /// Files that are listed as being written.
         var unsettled: Set<String> = []
+        /// Files that are listed and cannot be read.
+        var unreadable: Set<String> = []
         var version = 0
+
+        fileprivate func content(of path: String) -> SourceFile.Content {
+            if unreadable.contains(path) { return .unreadable("permission denied, by script") }
+            return unsettled.contains(path) ? .unsettled : .bytes(files[path] ?? [])
+        }
     }
 
     let id: SourceID
@@ -41,10 +48,7 @@ final class ScriptedSource: ManifestSource {
             return SourceSnapshot(
                 revision: String(state.version),
                 files: state.files.keys.sorted().filter { $0 != omitted }.map { path in
-                    SourceFile(
-                        path: path,
-                        content: state.unsettled.contains(path) ? .unsettled : .bytes(state.files[path] ?? [])
-                    )
+                    SourceFile(path: path, content: state.content(of: path))
                 }
             )
         }
