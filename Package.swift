@@ -153,7 +153,8 @@ let package = Package(
             ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]
         ),
         tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", nioCore, nioPosix, nioSSL]),
-        // Not on era-shim, which they run: its Embedded Swift runtime must not be linked into the test bundle.
+        // Not on era-shim, which they run: its Embedded Swift runtime
+        // must not be linked into the test bundle.
         tests("ERARuntimeTests", ["ERACore", "ERAContracts", "ERARuntime", "CLinux", logging]),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
         tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),

@@ -12,7 +12,8 @@ public enum APIGroup {
     public static let root = "/apis/era.dev/v1"
     /// The manager that fields set by the daemon or by `era` belong to.
     public static let fieldManager = "era"
-    /// The annotation of the bookmark that ends the initial events of a watch (Kubernetes 1.27, "streaming lists").
+    /// The annotation of the bookmark that ends the initial events of a watch
+    /// (Kubernetes 1.27, "streaming lists").
     public static let initialEventsEnd = "k8s.io/initial-events-end"
     /// The response header that says what an apply changed: an ``AppliedObject/Effect``.
     public static let effectHeader = "Era-Effect"

@@ -84,7 +84,8 @@ extension DeploymentObject {
     public var progress: ProgressText? { status?["progress"].flatMap(ProgressText.init(apiObject:)) }
     /// Why the declared generation is not tried again.
     public var quarantine: FailureText? { status?["quarantine"].flatMap(FailureText.init(apiObject:)) }
-    /// Why it is Failed or RollbackFailed, or what is being rolled back, or why the step in progress is tried again.
+    /// Why it is Failed or RollbackFailed, or what is being rolled back, or why
+    /// the step in progress is tried again.
     public var failure: FailureText? { status?["failure"].flatMap(FailureText.init(apiObject:)) }
     /// Why it could not be rolled back either.
     public var rollbackFailure: FailureText? {

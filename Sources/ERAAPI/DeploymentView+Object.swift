@@ -7,9 +7,9 @@ extension DeploymentView {
 
     /// The deployment as the API shows it.
     ///
-    /// - Parameter now: A reading of both clocks in the boot that the uptimes of the view are meant in. Moments
-    ///   that are known by their uptime come out to the second before, and stay the same from one answer to the
-    ///   next unless the wall clock is set.
+    /// - Parameter now: A reading of both clocks in the boot that the uptimes of the view are meant in.
+    ///   Moments that are known by their uptime come out to the second before, and stay the same from one
+    ///   answer to the next unless the wall clock is set.
     public func object(at now: Timestamp) -> DeploymentObject {
         DeploymentObject(
             encoded: [

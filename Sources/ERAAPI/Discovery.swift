@@ -2,7 +2,8 @@ public import ERACore
 
 /// What the API says that it can do.
 ///
-/// Source: Kubernetes `meta/v1` `APIResourceList` and `APIGroupList`, `apidiscovery.k8s.io` `APIGroupDiscoveryList`.
+/// Source: Kubernetes `meta/v1` `APIResourceList` and `APIGroupList`,
+/// `apidiscovery.k8s.io` `APIGroupDiscoveryList`.
 public enum Discovery {
     /// One resource that can be asked for.
     private struct Resource {

@@ -31,8 +31,8 @@ public struct FieldSelector: Hashable, Sendable {
     public let requirements: [Requirement]
 
     /// - Parameter fields: Those that the kind of object can be chosen by.
-    /// - Throws: ``InvalidValue`` when the text is not like `metadata.name=web,status.phase!=Running`, or names
-    ///   another field.
+    /// - Throws: ``InvalidValue`` when the text is not like
+    ///   `metadata.name=web,status.phase!=Running`, or names another field.
     public init(_ text: String, fields: [String]) throws(InvalidValue) {
         let invalid = InvalidValue(
             text,

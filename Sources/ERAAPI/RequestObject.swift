@@ -18,8 +18,9 @@ public struct RequestObject: Equatable, Sendable {
 
     /// Reads the object that a body holds.
     ///
-    /// What only the server sets (status, managed fields, and so on) is passed over, so that what was read can
-    /// be written back. Neither `apiVersion` nor `kind` need be there; where they are, they must be right.
+    /// What only the server sets (status, managed fields, and so on) is passed over, so
+    /// that what was read can be written back. Neither `apiVersion` nor `kind` need be
+    /// there; where they are, they must be right.
     /// - Parameter namespace: Of the address; the body must name the same or none.
     /// - Parameter name: Of the address; nil for a create.
     /// - Parameter uid: Of the present object; a body that names another one is about another object.

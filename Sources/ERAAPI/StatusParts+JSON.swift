@@ -11,7 +11,8 @@ extension JSONValue {
     /// The members of an object that are strings.
     var strings: [String: String]? { object?.compactMapValues(\.string) }
 
-    /// An object of the members that are there: neither nil nor null, as a `nil` in a condition may be either.
+    /// An object of the members that are there: neither nil nor null, as
+    /// a `nil` in a condition may be either.
     static func members(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
         var object: [String: JSONValue] = [:]
         for case (let name, let value?) in members where value != .null { object[name] = value }

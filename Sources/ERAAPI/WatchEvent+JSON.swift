@@ -34,7 +34,8 @@ extension WatchEvent {
         ]
     }
 
-    /// - Throws: The ``APIStatus`` that an ERROR line carries; ``InvalidObject`` for anything that is no line of a watch.
+    /// - Throws: The ``APIStatus`` that an ERROR line carries; ``InvalidObject`` for
+    ///   anything that is no line of a watch.
     public init(json: JSONValue) throws {
         guard let type = json["type"]?.string, let object = json["object"] else {
             throw InvalidObject("a line of a watch", json)

@@ -6,10 +6,11 @@ import Glibc
 
 /// Unpacks tar (plain, gzip, bzip2, xz, zstd) and zip through libarchive, and defends the host against both.
 ///
-/// Kept: files, directories, the permission bits without set-uid, set-gid, sticky and the write bits of
-/// others, hard links and symbolic links that stay inside. Dropped: owners, times, extended attributes, access
-/// lists. Refused, with nothing left behind: everything else, and whatever is beyond ``ArchiveLimits``. A
-/// single directory at the top is kept as it is, not stripped: what the archive says is where files are.
+/// Kept: files, directories, the permission bits without set-uid, set-gid, sticky and the write
+/// bits of others, hard links and symbolic links that stay inside. Dropped: owners, times,
+/// extended attributes, access lists. Refused, with nothing left behind: everything else, and
+/// whatever is beyond ``ArchiveLimits``. A single directory at the top is kept as it is, not
+/// stripped: what the archive says is where files are.
 ///
 /// `auto` means zip for what begins as one, tar for what is one after decompression, and else the file as it
 /// is; a compressed file that holds no tar is refused, because it could be meant either way.

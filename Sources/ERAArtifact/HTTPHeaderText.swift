@@ -2,7 +2,8 @@ import ERACore
 
 /// Readers of single header values; each returns nil for anything that is not exactly of the form.
 enum HTTPHeaderText {
-    /// A strong entity tag, with its quotes. Source: RFC 9110 section 8.8.3; weak ones cannot resume (13.1.5).
+    /// A strong entity tag, with its quotes. Source: RFC 9110 section
+    /// 8.8.3; weak ones cannot resume (13.1.5).
     static func strongValidator(_ text: String?) -> String? {
         guard let text, text.utf8.count >= 2, text.hasPrefix("\""), text.hasSuffix("\""),
             text.utf8.dropFirst().dropLast().allSatisfy({ $0 == 0x21 || (0x23...0x7E).contains($0) })

@@ -59,7 +59,8 @@ final class Ingest {
         count += Int64(bytes.count)
     }
 
-    /// Takes the blocks of another file where the file system can share them; else false, and nothing is done.
+    /// Takes the blocks of another file where the file system can share
+    /// them; else false, and nothing is done.
     func clone(_ source: borrowing Descriptor) throws -> Bool {
         guard era_artifact_clone(file.number, source.number) == 0 else { return false }
         try hash.update(file, path: partialPath)

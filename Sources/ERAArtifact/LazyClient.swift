@@ -5,9 +5,11 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The one HTTP client of a fetcher, made when it is first needed: a daemon that fetches nothing pays nothing.
+/// The one HTTP client of a fetcher, made when it is first needed: a
+/// daemon that fetches nothing pays nothing.
 ///
-/// With a thread of its own that ends with it. NIO's shared group would start one for each core, which none ends.
+/// With a thread of its own that ends with it. NIO's shared group would
+/// start one for each core, which none ends.
 final class LazyClient: Sendable {
     private enum State {
         case unused
@@ -20,7 +22,8 @@ final class LazyClient: Sendable {
 
     init(_ options: FetchOptions) { self.options = options }
 
-    /// - Throws: ``Failure`` where the trusted certificates cannot be read; `CancellationError` after the end.
+    /// - Throws: ``Failure`` where the trusted certificates cannot be read;
+    ///   `CancellationError` after the end.
     func client() throws -> HTTPClient {
         try state.withLock { state in
             switch state {

@@ -1,6 +1,7 @@
 import ERACore
 
-/// The symbolic links of an archive: collected while it is read, judged and made when everything else is there.
+/// The symbolic links of an archive: collected while it is read, judged
+/// and made when everything else is there.
 ///
 /// Until then the tree holds no link at all, so that nothing can be written through one.
 struct LinkTable {

@@ -8,7 +8,8 @@ public enum ClientError: Error, Equatable, Sendable, CustomStringConvertible {
     case status(APIStatus)
     /// No answer within the time-out.
     case timedOut(seconds: Int64)
-    /// What came back is not what the API promises: two versions that do not fit, or something else on the socket.
+    /// What came back is not what the API promises: two versions that do not
+    /// fit, or something else on the socket.
     case protocolViolation(String)
 
     /// The exit code of a command that fails with this (design: 1 failed, 3 not reachable, 5 time-out).

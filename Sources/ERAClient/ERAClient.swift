@@ -4,8 +4,9 @@ public import ERAContracts
 
 /// The daemon's API from outside, over its unix socket.
 ///
-/// Cheap to make: nothing is opened before the first request. Copies share their connections, which close with
-/// the last copy. Every method throws ``ClientError``, or `CancellationError` when the task is cancelled.
+/// Cheap to make: nothing is opened before the first request. Copies share their connections,
+/// which close with the last copy. Every method throws ``ClientError``, or
+/// `CancellationError` when the task is cancelled.
 public struct ERAClient: Sendable {
     let transport: Transport
 
@@ -127,7 +128,8 @@ public struct ERAClient: Sendable {
         try await events(at: Self.events(key.namespace) + Self.query([("fieldSelector", Self.about(key))]))
     }
 
-    /// What happened, oldest first, then what happens; with `after`, a resource version, only what came later.
+    /// What happened, oldest first, then what happens; with `after`, a
+    /// resource version, only what came later.
     public func watchEvents(namespace: NamespaceName? = nil, after: String? = nil) -> EventObjects {
         EventObjects(
             transport: transport,

@@ -3,7 +3,8 @@ public import ERAAPI
 import ERACore
 import NIOCore
 
-/// The longest line of a watch in bytes: an object as large as the API accepts, with its status, fits several times.
+/// The longest line of a watch in bytes: an object as large as the API accepts,
+/// with its status, fits several times.
 public let watchLineLimit = 16 << 20
 
 /// A watch of deployments: each iteration is one request, which ends with it.

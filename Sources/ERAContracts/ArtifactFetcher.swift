@@ -7,8 +7,8 @@ public protocol ArtifactFetcher: Sendable {
     /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller
     /// cancels the download; what has arrived is kept for a resume.
     /// - Parameter namespace: Of the deployment: where a `pullSecret` is looked for.
-    /// - Parameter progress: Told that the download has to wait for others, and then the bytes received so far,
-    ///   at most ten times a second.
+    /// - Parameter progress: Told that the download has to wait for others, and then the bytes received
+    ///   so far, at most ten times a second.
     /// - Throws: ``Failure``, transient or permanent.
     func fetch(
         _ artifact: ArtifactSpec,
@@ -34,8 +34,8 @@ public protocol ArtifactUnpacker: Sendable {
     ///
     /// Works in a staging directory beside it and renames: afterwards it is whole, or not there.
     /// A directory that is there already is left alone.
-    /// - Parameter progress: Told that it has to wait for others, and then the bytes of the archive read so far,
-    ///   at most ten times a second.
+    /// - Parameter progress: Told that it has to wait for others, and then the bytes of the archive read
+    ///   so far, at most ten times a second.
     /// - Throws: ``Failure``: permanent `UnsafeArchive`, or the file system's error.
     func unpack(
         _ path: String,

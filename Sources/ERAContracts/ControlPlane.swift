@@ -10,8 +10,8 @@ public protocol ControlPlane: Sendable {
 
     /// Everything that changes from now on, coalesced per deployment when the reader is slow.
     ///
-    /// - Returns: The list to start from, and the changes after it. The stream ends when the engine stops, or when
-    ///   the reader has fallen behind ``watchBacklogLimit`` changes: it must list again.
+    /// - Returns: The list to start from, and the changes after it. The stream ends when the engine stops, or
+    ///   when the reader has fallen behind ``watchBacklogLimit`` changes: it must list again.
     func watch() async -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>)
 
     /// Declares a deployment for the API.
@@ -155,8 +155,8 @@ public struct SourceStatus: Equatable, Sendable {
         public var deployments: [DeploymentKey]
         /// Rendered diagnostics, `file:line:column: error: …`, without source lines.
         public var problems: [String]
-        /// It is being written, or was just removed: it counts when it has been left alone for a moment, and the
-        /// source then is read again by itself.
+        /// It is being written, or was just removed: it counts when it has been left alone for a moment, and
+        /// the source then is read again by itself.
         public var isSettling: Bool
 
         public init(

@@ -8,9 +8,10 @@ public protocol ManifestSource: Sendable {
 
     /// Everything the source holds now.
     ///
-    /// Idempotent; changes nothing. A file that cannot be read or has not settled yet is listed with its problem,
-    /// never left out: what is left out was deleted.
-    /// - Throws: ``SourceUnavailable`` when the source as a whole cannot be read; nothing is to be concluded then.
+    /// Idempotent; changes nothing. A file that cannot be read or has not settled yet is listed with its
+    /// problem, never left out: what is left out was deleted.
+    /// - Throws: ``SourceUnavailable`` when the source as a whole cannot be
+    ///   read; nothing is to be concluded then.
     func snapshot() async throws -> SourceSnapshot
 
     /// Yields whenever the content may have changed, coalesced. Ends when the consuming task is cancelled.
@@ -63,7 +64,8 @@ public struct SourceFile: Equatable, Sendable {
     }
 }
 
-/// The source as a whole cannot be read: the directory is missing, unmounted, unsafe; the repository is out of reach.
+/// The source as a whole cannot be read: the directory is missing, unmounted,
+/// unsafe; the repository is out of reach.
 public struct SourceUnavailable: Error, Equatable, Sendable, CustomStringConvertible {
     /// Lower case: what was attempted on what, and what to do about it.
     public let message: String

@@ -9,12 +9,12 @@ public protocol RecordStore: Sendable {
 
     /// Appends one fact and the record that it leads to, in one transaction.
     ///
-    /// With ``Durability/required`` the call returns when the entry, and everything before it, is on disk; callers
-    /// that wait at the same time share one flush. With ``Durability/deferred`` it returns at once, and the entry
-    /// goes to disk with the next flush, at most ``deferralLimit`` later.
+    /// With ``Durability/required`` the call returns when the entry, and everything before it, is on disk;
+    /// callers that wait at the same time share one flush. With ``Durability/deferred`` it returns at once,
+    /// and the entry goes to disk with the next flush, at most ``deferralLimit`` later.
     /// - Returns: The resource version of the entry: greater than any before it, also across restarts.
-    /// - Throws: ``StoreFault``: with `required` the entry did not happen, and is not written later either. Nothing
-    ///   after a failed entry is written until ``recover()`` has succeeded.
+    /// - Throws: ``StoreFault``: with `required` the entry did not happen, and is not written later either.
+    ///   Nothing after a failed entry is written until ``recover()`` has succeeded.
     func append(_ entry: JournalEntry, _ durability: Durability) async throws -> ResourceVersion
 
     /// Waits until everything appended so far is on disk.
@@ -30,8 +30,8 @@ public protocol RecordStore: Sendable {
     /// Removes a deployment and its journal: its tombstone was collected. Events stay until they expire.
     func forget(_ key: DeploymentKey, uid: String) async throws -> ResourceVersion
 
-    /// Notes something for people. Equal ones are counted, not repeated. Never waits for the disk, never fails
-    /// the caller: an event that cannot be written is dropped.
+    /// Notes something for people. Equal ones are counted, not repeated. Never waits for the disk, never
+    /// fails the caller: an event that cannot be written is dropped.
     func note(_ event: EventNotice) async
 
     /// Events, oldest first; of one deployment where `key` is given.

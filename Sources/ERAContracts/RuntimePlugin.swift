@@ -2,8 +2,8 @@ public import ERACore
 
 /// Runs instances of one kind: native processes, WASM modules, containers, anything.
 ///
-/// Every verb is idempotent per instance, may be cancelled, and is called for one instance at a time.
-/// A verb that throws a ``Failure`` says itself whether trying again can help; any other error counts as transient.
+/// Every verb is idempotent per instance, may be cancelled, and is called for one instance at a time. A verb
+/// that throws a ``Failure`` says itself whether trying again can help; any other error counts as transient.
 public protocol RuntimePlugin: Sendable {
     /// Name, version and what the plugin can do; constant for the life of the plugin.
     var description: PluginDescription { get }
@@ -24,8 +24,8 @@ public protocol RuntimePlugin: Sendable {
 
     /// Starts the instance; returns once its supervisor has it. A running instance is left alone.
     ///
-    /// The instance survives the caller. It must not start twice: whoever starts it again after a crash of ERA
-    /// finds the one that runs.
+    /// The instance survives the caller. It must not start twice: whoever starts it again after a
+    /// crash of ERA finds the one that runs.
     func start(_ instance: PreparedInstance, handle: InstanceHandle) async throws
 
     /// What there is of the instance. Never changes anything.

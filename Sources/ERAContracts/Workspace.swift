@@ -11,7 +11,8 @@ public protocol Workspace: Sendable {
 
     /// Whether each port of the spec that ERA does not hold itself can be bound now.
     ///
-    /// - Throws: ``Failure`` `PortTaken`, transient, which names the port and, where the host says, its owner.
+    /// - Throws: ``Failure`` `PortTaken`, transient, which names the port
+    ///   and, where the host says, its owner.
     func checkPorts(_ spec: DeploymentSpec) async throws
 
     /// Keeps beside the instance's files what they are made of, durable when this returns: whoever finds the
@@ -35,6 +36,7 @@ public protocol Workspace: Sendable {
     /// Removes the instance's directory. Succeeds when it is not there.
     func remove(_ id: InstanceID) async throws
 
-    /// Removes the volumes of the deployment that are not to be retained, and what is left of its directories.
+    /// Removes the volumes of the deployment that are not to be retained,
+    /// and what is left of its directories.
     func removeVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws
 }

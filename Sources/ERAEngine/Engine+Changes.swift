@@ -4,14 +4,15 @@ import Logging
 
 /// What somebody asks for: acknowledged once it is durable, refused only when it never happens.
 ///
-/// A change is in the record at once, so that all decisions agree on it, but nobody is shown it, and no effect of it
-/// begins, before the store has it. When the store cannot take it, the record is put back as if it had never been.
+/// A change is in the record at once, so that all decisions agree on it, but nobody is shown it,
+/// and no effect of it begins, before the store has it. When the store cannot take it, the record
+/// is put back as if it had never been.
 extension Engine {
     /// Returns when what was asked for since `mark` is durable.
     ///
     /// - Parameter mark: ``Outbox/newestChange`` before it was noted, without an `await` since.
-    /// - Throws: ``ControlFault/degraded(_:)``: it has not happened and will not; `CancellationError`: the engine
-    ///   ends, and it is not known.
+    /// - Throws: ``ControlFault/degraded(_:)``: it has not happened and will not; `CancellationError`:
+    ///   the engine ends, and it is not known.
     func acknowledged(since mark: Int) async throws {
         guard outbox.newestChange != mark else { return try await persist() }
         try await withCheckedThrowingContinuation { outbox.waitForNewestChange($0) }

@@ -4,8 +4,8 @@ import Logging
 
 /// What is on this machine and in no record, since the database was lost or an older one was put back.
 ///
-/// Nothing of it is stopped or removed before its deployment is declared again. Then it is taken over as it runs
-/// if it is what is declared, and replaced like any earlier version if not.
+/// Nothing of it is stopped or removed before its deployment is declared again. Then it is taken over as it
+/// runs if it is what is declared, and replaced like any earlier version if not.
 extension Engine {
     /// Looks for instances that no record knows.
     ///

@@ -107,7 +107,8 @@ extension Engine {
 }
 
 extension DeploymentSpec {
-    /// Where a probe finds a port: a declared one at its own address, an address that means "all" at loopback.
+    /// Where a probe finds a port: a declared one at its own address, an
+    /// address that means "all" at loopback.
     fileprivate func resolve(_ reference: PortReference) throws -> (host: String, number: Int) {
         switch reference {
         case .number(let number):

@@ -110,7 +110,8 @@ extension Engine {
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
         sourceStates[id]?.blocked = plan.blocked
-        // What was confirmed and is not missing any more has come back: should it go again, that is another question.
+        // What was confirmed and is not missing any more has come back: should
+        // it go again, that is another question.
         sourceStates[id]?.confirmed = plan.confirmed
         sourceStates[id]?.prunedAt = state.prunedAt
     }

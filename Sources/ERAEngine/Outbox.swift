@@ -135,7 +135,8 @@ struct Outbox {
     /// Takes back changes that were taken out and not written, and those that wait; what was noted after them
     /// is noted upon what was before them, or left out where it makes no sense there.
     ///
-    /// - Returns: What was taken back, and the records of the deployments concerned; nil where there was none.
+    /// - Returns: What was taken back, and the records of the deployments
+    ///   concerned; nil where there was none.
     mutating func takeBack(
         _ failed: [Change],
         _ error: any Error

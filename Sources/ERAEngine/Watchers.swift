@@ -2,8 +2,8 @@ import Synchronization
 
 /// Readers of changes, each with a bounded backlog; one that falls behind is dropped and must list again.
 ///
-/// A reader that has gone is forgotten at once: when its task is cancelled, or nobody holds its stream any more. A
-/// class with a lock, since that happens anywhere, and the engine is not to be asked for it.
+/// A reader that has gone is forgotten at once: when its task is cancelled, or nobody holds its stream any
+/// more. A class with a lock, since that happens anywhere, and the engine is not to be asked for it.
 final class Watchers<Change: Sendable>: Sendable {
     private struct State {
         var nextID = 0

@@ -13,7 +13,8 @@ struct HTTPProbe: Sendable {
 
     /// The most redirects that are followed (Go's `net/http`, which the kubelet uses).
     static let redirectLimit = 10
-    /// How much of a body is waited for; what follows is not read (Kubernetes `pkg/probe/http`, `maxRespBodyLength`).
+    /// How much of a body is waited for; what follows is not read (Kubernetes
+    /// `pkg/probe/http`, `maxRespBodyLength`).
     static let bodyLimit = 10 * 1024
 
     /// - Throws: What the connection or the parser met.

@@ -11,7 +11,8 @@ import Synchronization
 ///
 /// A class, since probes share it.
 final class ProbeClients: Sendable {
-    /// The greatest time limit that has a client of its own, in seconds; with powers of two there are at most 13.
+    /// The greatest time limit that has a client of its own, in seconds;
+    /// with powers of two there are at most 13.
     static let secondsLimit: Int64 = 4096
 
     private let group: MultiThreadedEventLoopGroup

@@ -12,7 +12,8 @@ struct TCPProbe: Sendable {
 
     var target: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// The outcome where the kernel knows it without waiting, as for nearly every probe: of a program on this machine.
+    /// The outcome where the kernel knows it without waiting, as for nearly every
+    /// probe: of a program on this machine.
     ///
     /// Nil where the answer takes time, or a name must be looked up first.
     func immediateOutcome() -> ProbeOutcome? {

@@ -47,9 +47,9 @@ public struct APIServer: Service {
 
     /// Runs the server until this task is cancelled or the service group shuts down.
     ///
-    /// Either way it is shut down in order: first nobody is let in any more, then streams end, then what is under
-    /// way may finish. (Cancelling the server itself drops connections that are accepted and not yet served, and
-    /// NIO takes a dropped connection for a bug of the program.)
+    /// Either way it is shut down in order: first nobody is let in any more, then streams end, then what is
+    /// under way may finish. (Cancelling the server itself drops connections that are accepted and not yet
+    /// served, and NIO takes a dropped connection for a bug of the program.)
     private func serve(_ server: Server<HTTP1Channel>) async throws {
         let (stops, stop) = AsyncStream<Void>.makeStream()
         let (limits, startLimit) = AsyncStream<Void>.makeStream()

@@ -9,8 +9,8 @@ struct Address: Equatable, Sendable {
     /// The first of each name.
     var parameters: [String: String]
 
-    /// - Throws: ``APIStatus`` 400 for anything but an absolute path whose segments, decoded, are names: empty
-    ///   ones, `.`, `..` and a hidden `/` lead nowhere.
+    /// - Throws: ``APIStatus`` 400 for anything but an absolute path whose segments, decoded, are names:
+    ///   empty ones, `.`, `..` and a hidden `/` lead nowhere.
     init(_ target: String) throws(APIStatus) {
         guard target.hasPrefix("/") else { throw .badRequest("the address is not an absolute path") }
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

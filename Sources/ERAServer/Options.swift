@@ -2,8 +2,8 @@
 public struct Options: Sendable {
     /// `<run>/era.sock`; its directory is made with mode 0700.
     public var socketPath: String
-    /// Users beside root and the daemon's own that may use the API: the members of this group (their main group).
-    /// The directory and the socket then are the group's.
+    /// Users beside root and the daemon's own that may use the API: the members of this group (their main
+    /// group). The directory and the socket then are the group's.
     public var allowedGroup: UInt32?
     /// ERA's own version, for `/version`.
     public var version: String

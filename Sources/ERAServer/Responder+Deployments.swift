@@ -72,8 +72,8 @@ extension Responder {
 
     /// `PATCH`: a merge patch upon what is there, or a whole declaration (server-side apply).
     ///
-    /// Apply is that of a single manager: what the body does not name goes back to its default. Fields are not
-    /// tracked by manager; what a file declares belongs to that file as a whole.
+    /// Apply is that of a single manager: what the body does not name goes back to its default. Fields are
+    /// not tracked by manager; what a file declares belongs to that file as a whole.
     func patch(_ key: DeploymentKey, _ call: Call) async throws -> Response {
         let (body, type) = try await body(of: call, types: Self.patchTypes)
         if type == "application/apply-patch+yaml" {
@@ -201,7 +201,8 @@ extension Responder {
         )
     }
 
-    /// The text as it may stand between the quotes of a header (RFC 9110 section 5.6.4), cut to 200 characters.
+    /// The text as it may stand between the quotes of a header (RFC 9110
+    /// section 5.6.4), cut to 200 characters.
     private static func quotable(_ text: String) -> String {
         String(
             text.prefix(200).map { character in

@@ -97,7 +97,8 @@ struct DirectoryScan {
         }
     }
 
-    /// Walks an entry that is a directory; a symbolic link to one is not followed, since it could lead in circles.
+    /// Walks an entry that is a directory; a symbolic link to one is not
+    /// followed, since it could lead in circles.
     private mutating func descend(
         _ root: CInt,
         _ directory: CInt,

@@ -118,7 +118,8 @@ public final class DirectorySource: ManifestSource {
         )
     }
 
-    /// The path without `.`, `..`, doubled and trailing slashes; the meaning of symbolic links is left to the kernel.
+    /// The path without `.`, `..`, doubled and trailing slashes; the meaning of
+    /// symbolic links is left to the kernel.
     private static func absolute(_ path: String) -> String {
         var path = path
         if !path.hasPrefix("/"), let current = getcwd(nil, 0) {

@@ -8,8 +8,8 @@ public struct DirectorySourceOptions: Sendable {
     public var pollInterval: Duration = .seconds(2)
     /// False for a file system that is known to report nothing, to look at it every `pollInterval` instead.
     public var usesKernelEvents = true
-    /// How long a file that nobody was seen to close must stay as it is, and a file that is gone must stay away,
-    /// before it counts.
+    /// How long a file that nobody was seen to close must stay as it is, and a file that is
+    /// gone must stay away, before it counts.
     public var settleTime: Duration = .milliseconds(100)
     /// The same for a file that was seen to be written and not closed: a part of a manifest is no manifest,
     /// however slowly the rest comes.
@@ -19,7 +19,8 @@ public struct DirectorySourceOptions: Sendable {
     /// The longest time by which a burst of changes holds back a hint.
     public var burstGapLimit: Duration = .milliseconds(50)
 
-    /// The most manifest files in a source; beyond it the source is unavailable, since a part of it would be a lie.
+    /// The most manifest files in a source; beyond it the source is
+    /// unavailable, since a part of it would be a lie.
     public var fileLimit = 10_000
     /// The most bytes of a manifest file; beyond it the file is listed as unreadable.
     public var fileSizeLimit = 1 << 20

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Turns what inotify reports about one directory tree into hints.
 ///
-/// A class, because its reader on a dispatch queue and the task that waits share its state. Nothing runs while
-/// nothing happens: the queue's thread exists only while there are events to read.
+/// A class, because its reader on a dispatch queue and the task that waits share its state. Nothing runs
+/// while nothing happens: the queue's thread exists only while there are events to read.
 final class DirectoryWatch: Sendable {
     /// What has been seen and not been told yet.
     struct State {

@@ -14,7 +14,8 @@ struct FileTrust {
     /// What a thing is to a source; a parent only leads to it.
     enum Role { case file, directory, parent }
 
-    /// - Returns: What is wrong, as the end of a sentence about the thing and what to do; nil when it is safe.
+    /// - Returns: What is wrong, as the end of a sentence about the thing
+    ///   and what to do; nil when it is safe.
     func problem(_ status: stat, _ role: Role) -> String? {
         guard owners.contains(status.st_uid) else {
             return
@@ -60,7 +61,8 @@ struct FileTrust {
 
 /// Which groups are a user's own: of the same name, with nobody else in it.
 ///
-/// A class, because it remembers: asking the user database for each of 500 files would cost more than reading them.
+/// A class, because it remembers: asking the user database for each of 500
+/// files would cost more than reading them.
 private final class PrivateGroups: Sendable {
     private struct Pair: Hashable {
         let group: gid_t

@@ -1,7 +1,7 @@
 import ERAContracts
 
-/// What the last snapshot of a directory held: spares reading what has not changed, and tells a file that is gone
-/// from one that is being replaced.
+/// What the last snapshot of a directory held: spares reading what has not changed, and tells a file that is
+/// gone from one that is being replaced.
 struct KnownFiles {
     private(set) var root: FileStamp?
     private(set) var files: [String: ManifestFile] = [:]
@@ -58,8 +58,9 @@ struct KnownFiles {
         return (SourceSnapshot(revision: revision.text, files: result), waits.min())
     }
 
-    /// The files of before that are missing for less than the settle time: many editors save by renaming the old
-    /// file away first. A file that is now found under another path was renamed, and is awaited no longer.
+    /// The files of before that are missing for less than the settle time: many editors
+    /// save by renaming the old file away first. A file that is now found under another
+    /// path was renamed, and is awaited no longer.
     private mutating func stillAwaited(
         _ present: [String: ManifestFile],
         paths found: Set<String>,

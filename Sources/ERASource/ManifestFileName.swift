@@ -1,4 +1,5 @@
-/// Whether a file of this name is a manifest: `*.yaml`, `*.yml` and `*.json`, and nothing that an editor leaves.
+/// Whether a file of this name is a manifest: `*.yaml`, `*.yml` and
+/// `*.json`, and nothing that an editor leaves.
 ///
 /// The ending excludes `x~`, `4913`, `x.bak`, `.x.swp` and `#x#`; the first character `.x`, `.#x` and `._x`.
 func isManifestName(_ name: some StringProtocol) -> Bool {

@@ -38,8 +38,8 @@ final class OpenWrites: Sendable {
 
     /// How long the file must still be left alone; nil when it may be used.
     ///
-    /// - Parameter age: The time since the file's last modification by its time stamp, which decides only where
-    ///   the kernel told nothing; negative where a clock was set back.
+    /// - Parameter age: The time since the file's last modification by its time stamp, which decides only
+    ///   where the kernel told nothing; negative where a clock was set back.
     func wait(for path: String, age: Duration, at now: Duration, _ options: DirectorySourceOptions)
         -> Duration?
     {

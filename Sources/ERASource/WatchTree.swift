@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// The inotify watches on a directory of manifests, on everything below it, and on what its own path goes through.
+/// The inotify watches on a directory of manifests, on everything below it,
+/// and on what its own path goes through.
 struct WatchTree {
     /// What a batch of events says.
     struct Seen {
@@ -50,8 +51,8 @@ struct WatchTree {
         }
     }
 
-    /// Watches where the path to the root can change its meaning: the root's own name, symbolic links, and the
-    /// first directory that is missing.
+    /// Watches where the path to the root can change its meaning: the root's own name, symbolic links, and
+    /// the first directory that is missing.
     private mutating func watchAbove() {
         for path in FileTrust.parents(of: root) + [root] where path != "/" {
             var status = stat()

@@ -11,8 +11,8 @@ struct Connection: Sendable {
 
     /// Opens the database for writing and brings its tables up to date.
     ///
-    /// The file must be there. With exclusive locking the index of the log is in memory: no `-shm` file, and no
-    /// other program can come in between.
+    /// The file must be there. With exclusive locking the index of the log is in memory: no `-shm` file, and
+    /// no other program can come in between.
     ///
     /// - Throws: SQLite's own error: whoever opens must tell damage from other trouble.
     init(path: String, options: StoreOptions) throws {
@@ -41,7 +41,8 @@ struct Connection: Sendable {
         }
     }
 
-    /// Closes the connection; what was committed is moved from the log into the database, where that can be done.
+    /// Closes the connection; what was committed is moved from the log into
+    /// the database, where that can be done.
     func close() {
         try? queue.close()  // a failure leaves the log, which the next opening reads
     }

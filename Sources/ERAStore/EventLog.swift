@@ -25,7 +25,8 @@ struct EventLog {
     /// What is not known to be on disk yet.
     var pending: [StoredEvent] { inFlight + unwritten.values }
 
-    /// Notes an event; `version` gives it its place in the order of all changes, or nil when there is none left.
+    /// Notes an event; `version` gives it its place in the order of all
+    /// changes, or nil when there is none left.
     mutating func note(_ notice: EventNotice, version: () -> ResourceVersion?) {
         var notice = notice
         notice.message = Self.shortened(notice.message)

@@ -47,8 +47,8 @@ enum JournalRows {
 
     /// Moves the base forward until at most `keep` entries are left.
     ///
-    /// A journal that cannot be folded (it was written by a faulty release) is given up for the record itself, which
-    /// is what counts: the base becomes the record, and no entry is left.
+    /// A journal that cannot be folded (it was written by a faulty release) is given up for the record
+    /// itself, which is what counts: the base becomes the record, and no entry is left.
     /// - Returns: The number of entries left.
     static func trim(_ key: DeploymentKey, keep: Int, _ db: Database) throws -> Int {
         let name = key.description

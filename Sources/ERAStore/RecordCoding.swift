@@ -43,8 +43,8 @@ struct DamagedRow: Error, Equatable, CustomStringConvertible {
 
 /// A record without what changes seldom: its declaration and its revisions.
 ///
-/// Its JSON is the record's own with two members left out, so that the parts put together are the JSON of a whole
-/// record, whatever properties the record has.
+/// Its JSON is the record's own with two members left out, so that the parts put together are the JSON of a
+/// whole record, whatever properties the record has.
 struct RecordBody: Encodable {
     static let separate: Set<String> = ["declaration", "revisions"]
 

@@ -79,8 +79,8 @@ extension SQLiteRecordStore {
         admitRoomWaiters()
     }
 
-    /// Nothing is written any more. Whoever waits is told so, and what they wanted is dropped; what was accepted
-    /// is kept.
+    /// Nothing is written any more. Whoever waits is told so, and what they wanted
+    /// is dropped; what was accepted is kept.
     func fail(with fault: StoreFault) {
         condition = .faulted(fault)
         deferralTask?.cancel()

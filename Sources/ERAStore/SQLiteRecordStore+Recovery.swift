@@ -5,9 +5,9 @@ import ERACore
 extension SQLiteRecordStore {
     /// Reopens the database, takes back what was reported as failed, and writes what was accepted.
     ///
-    /// A flush that failed is never repeated on the same connection: the kernel may have dropped the pages and report
-    /// the next flush as a success. The new connection moves everything that it finds into the database file by new
-    /// writes, and starts an empty log, before anything rests on it.
+    /// A flush that failed is never repeated on the same connection: the kernel may have dropped the pages
+    /// and report the next flush as a success. The new connection moves everything that it finds into the
+    /// database file by new writes, and starts an empty log, before anything rests on it.
     /// - Throws: ``StoreFault`` while the trouble lasts.
     public func recover() async throws {
         switch condition {

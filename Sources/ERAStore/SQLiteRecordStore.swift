@@ -4,13 +4,13 @@ import GRDB
 
 /// Records, journal and events in one SQLite database, `<data>/era.db`.
 ///
-/// Changes are put in a queue and written by one flush at a time: whoever waits while one is under way shares the
-/// next. One append at a time for a deployment: an entry builds on the record before it.
+/// Changes are put in a queue and written by one flush at a time: whoever waits while one is under way shares
+/// the next. One append at a time for a deployment: an entry builds on the record before it.
 ///
-/// An append that throws did not happen: its entry is not written later either, and where the disk turns out to have
-/// it nevertheless, ``recover()`` takes it back. Deferred entries, whose callers were told that all is well, are
-/// kept and written by ``recover()``. A caller that cancels waits all the same, since its entry is in the order
-/// already; only while it waits for room in the queue it gets `CancellationError`.
+/// An append that throws did not happen: its entry is not written later either, and where the disk turns out
+/// to have it nevertheless, ``recover()`` takes it back. Deferred entries, whose callers were told that all
+/// is well, are kept and written by ``recover()``. A caller that cancels waits all the same, since its entry
+/// is in the order already; only while it waits for room in the queue it gets `CancellationError`.
 public actor SQLiteRecordStore: RecordStore {
     /// What the store has done since it was opened.
     public struct Statistics: Equatable, Sendable {
@@ -68,10 +68,11 @@ public actor SQLiteRecordStore: RecordStore {
 
     /// Opens the store of a data directory, which is made if need be; waits for the disk.
     ///
-    /// A damaged database is moved aside, a new one begun, and ``StoredState/quarantinedCopy`` set, at this and each
-    /// later start until the operator removes the copy. The same where the database is missing although the
-    /// directory has instances or volumes.
-    /// - Throws: ``StoreFault``: `locked` by another process; `newerSchema`, with nothing touched; `unwritable`.
+    /// A damaged database is moved aside, a new one begun, and ``StoredState/quarantinedCopy`` set, at this
+    /// and each later start until the operator removes the copy. The same where the database is missing
+    /// although the directory has instances or volumes.
+    /// - Throws: ``StoreFault``: `locked` by another process; `newerSchema`,
+    ///   with nothing touched; `unwritable`.
     public static func open(
         dataDirectory: String,
         options: StoreOptions = StoreOptions()

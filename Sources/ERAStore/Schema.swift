@@ -6,10 +6,12 @@ import GRDB
 /// The form of the JSON columns belongs to the schema: a release that writes them in a form that an older one
 /// does not read adds a step as well, so that the older one refuses the database.
 enum Schema {
-    /// - `records`: one row a deployment. `body` is the record without `declaration`, which changes seldom and
-    ///   stands in its own column, and without the revisions, which never change and have their own table.
+    /// - `records`: one row a deployment. `body` is the record without `declaration`, which
+    ///   changes seldom and stands in its own column, and without the revisions, which
+    ///   never change and have their own table.
     /// - `journal`: `seq` is the resource version, so that the order of the rows is the order of all changes.
-    /// - `bases`: the record that the journal of a deployment starts from, once its oldest entries were folded.
+    /// - `bases`: the record that the journal of a deployment starts from,
+    ///   once its oldest entries were folded.
     /// - `meta`: `boot` and `reserved`, the greatest resource version that may have been given to anybody.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

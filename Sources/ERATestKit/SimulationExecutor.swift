@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Runs tasks one job at a time, in an order that a seed chooses: every interleaving can happen, and any can be
-/// had again.
+/// Runs tasks one job at a time, in an order that a seed chooses: every interleaving
+/// can happen, and any can be had again.
 ///
 /// A class: executors are identities.
 public final class SimulationExecutor: TaskExecutor {

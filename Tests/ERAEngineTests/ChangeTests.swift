@@ -6,7 +6,8 @@ import Testing
 
 @testable import ERATestKit
 
-/// What is asked for through the API is durable when it is acknowledged, and does not happen when it was refused.
+/// What is asked for through the API is durable when it is acknowledged, and
+/// does not happen when it was refused.
 @Suite struct ChangeTests {
     private let world = World()
 
@@ -141,7 +142,8 @@ import Testing
         #expect(try world.phase(app(1)) == .running)
     }
 
-    /// After each job of the engine: what a list shows as Running, a crash at this moment would not take back.
+    /// After each job of the engine: what a list shows as Running, a
+    /// crash at this moment would not take back.
     @Test func `Running is shown only once it is durable`() throws {
         let world = World()
         let shown = Mutex<[DeploymentChange]>([])

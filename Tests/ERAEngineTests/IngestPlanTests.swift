@@ -129,7 +129,8 @@ import Testing
         #expect(plan.delete == [] && plan.held == [])
     }
 
-    /// More than one and more than 30 %, or all (reliability.md §1, "directory missing, … or suddenly empty").
+    /// More than one and more than 30 %, or all (reliability.md §1,
+    /// "directory missing, … or suddenly empty").
     @Test(arguments: [
         (0, 0, false), (0, 5, false), (1, 1, true), (1, 2, false), (1, 100, false), (2, 2, true),
         (2, 6, true), (2, 7, false), (3, 10, false), (4, 10, true), (30, 100, false), (31, 100, true),

@@ -40,7 +40,8 @@ import Testing
         let median = answers.sorted()[answers.count / 2]
         let slowest = answers.sorted()[answers.count * 99 / 100]
         print("500 deployments: list answered \(answers.count) times, median \(median), p99 \(slowest)")
-        // reliability.md wants 100 ms; twenty times that keeps the test honest in a debug build on a busy machine.
+        // reliability.md wants 100 ms; twenty times that keeps the test
+        // honest in a debug build on a busy machine.
         #expect(median < .milliseconds(100))
         #expect(slowest < .seconds(2))
     }

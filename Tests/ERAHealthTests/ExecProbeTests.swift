@@ -125,7 +125,8 @@ import Testing
         }
     }
 
-    /// The sets of the program itself, as `/proc/self/status` has them: effective, permitted, bounding, ambient.
+    /// The sets of the program itself, as `/proc/self/status` has them:
+    /// effective, permitted, bounding, ambient.
     private static let setsScript =
         "grep -E '^Cap(Prm|Eff|Bnd|Amb)' /proc/self/status | tr -d '\\n\\t'; exit 1"
 
@@ -180,7 +181,8 @@ import Testing
         }
         #expect(openDescriptors() <= before)
         #expect(zombies() == 0)
-        // What is kept of a probe must be less than a page for each; the tests beside this one need some, too.
+        // What is kept of a probe must be less than a page for each; the
+        // tests beside this one need some, too.
         #expect(residentMemory() - memory < 16 << 20)
         try await prober.shutdown()
     }

@@ -9,7 +9,8 @@ final class ScriptedServer: Sendable {
     struct Connection {
         let descriptor: CInt
 
-        /// What has been sent up to and including the end of an HTTP head; shorter at the end of the connection.
+        /// What has been sent up to and including the end of an HTTP head;
+        /// shorter at the end of the connection.
         func readHead() -> String {
             var bytes: [UInt8] = []
             var byte: UInt8 = 0

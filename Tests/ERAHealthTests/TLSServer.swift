@@ -3,8 +3,8 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// An https server on a free loopback port whose certificate is wrong in every way: it has signed itself, is for
-/// another name, and was valid for a day of the year 2000.
+/// An https server on a free loopback port whose certificate is wrong in every way: it has signed itself, is
+/// for another name, and was valid for a day of the year 2000.
 ///
 /// The key is for nothing but this.
 final class TLSServer: Sendable {

@@ -140,8 +140,8 @@ final class Client: Sendable {
         }
     }
 
-    /// - Returns: Whether the connection was accepted by the kernel. One that a killed workload had taken may end
-    ///   without an answer.
+    /// - Returns: Whether the connection was accepted by the kernel. One that a killed workload
+    ///   had taken may end without an answer.
     func connectOnce() -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }

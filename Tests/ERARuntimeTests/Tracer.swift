@@ -4,8 +4,8 @@ import Synchronization
 
 /// Traces another process (ptrace(2)): its own parent cannot reap it until the tracer lets go.
 ///
-/// On a thread of its own, since the kernel ends a trace with the thread that began it; a class, since that thread
-/// and the test share it.
+/// On a thread of its own, since the kernel ends a trace with the thread that began it; a class,
+/// since that thread and the test share it.
 final class Tracer: Sendable {
     private typealias Trace = @convention(c) (CLong, pid_t, UInt, UInt) -> CLong
 
@@ -53,7 +53,8 @@ final class Tracer: Sendable {
     }
 
     private func run() {
-        // Swift cannot call a function with variable arguments; Linux passes those of this one like any others.
+        // Swift cannot call a function with variable arguments; Linux
+        // passes those of this one like any others.
         let seize: CLong = 0x4206
         let function = dlsym(nil, "ptrace").map { unsafeBitCast($0, to: Trace.self) }
         let isDone = function.map { $0(seize, process, 0, 0) == 0 } ?? false

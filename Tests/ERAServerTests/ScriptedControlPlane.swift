@@ -1,8 +1,8 @@
 import ERAContracts
 import ERACore
 
-/// An engine without workloads: it declares, deletes and tells watchers by the real fold, and refuses what the
-/// real one refuses.
+/// An engine without workloads: it declares, deletes and tells watchers by the real fold,
+/// and refuses what the real one refuses.
 actor ScriptedControlPlane: ControlPlane {
     private var views: [DeploymentKey: DeploymentView] = [:]
     private var version: Int64 = 100

@@ -18,7 +18,8 @@ import Testing
         try await following.until { $0.files.isEmpty }
         try scratch.write("new.yaml", "n")
         try scratch.rename("new.yaml", "m/new.yaml")
-        // Well below the settle time and the rescans: only the event can have done it, and the file counts at once.
+        // Well below the settle time and the rescans: only the event can have
+        // done it, and the file counts at once.
         let seen = try await following.until { !$0.files.isEmpty }
         #expect(seen.last?.texts == ["new.yaml": "n"])
     }

@@ -9,8 +9,9 @@ import Testing
 @Suite struct CrashTests {
     private static let deployments = 8
 
-    /// Appends until the process is killed, and notes in a file what the store has promised: a line
-    /// `<deployment> <entries> <version>` for each required append that returned, `d <version>` for a deferred one.
+    /// Appends until the process is killed, and notes in a file what the store has
+    /// promised: a line `<deployment> <entries> <version>` for each required append that
+    /// returned, `d <version>` for a deferred one.
     private static func appendForEver(in directory: String, killAfter delay: Duration) async throws {
         let store = try SQLiteRecordStore.open(dataDirectory: "\(directory)/data")
         let promises = open("\(directory)/promises", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)

@@ -6,7 +6,8 @@ import Testing
 
 @testable import ERAStore
 
-/// What counts as damage, and what does not: only what says that the file is not what was written moves it aside.
+/// What counts as damage, and what does not: only what says that the file is
+/// not what was written moves it aside.
 @Suite struct DamageTests {
     private func filled() async throws -> TemporaryDirectory {
         let directory = try TemporaryDirectory()

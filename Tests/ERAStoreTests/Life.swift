@@ -84,8 +84,8 @@ struct Life {
         try happen(.becameHealthy(RevisionNumber(generation)))
     }
 
-    /// Everything that happens to a deployment sooner or later, from its first declaration to its grave, and then
-    /// again under the same name.
+    /// Everything that happens to a deployment sooner or later, from its first declaration to its
+    /// grave, and then again under the same name.
     static func eventful(_ name: String = "web") throws -> Life {
         var life = try Life(name)
         try life.run("1.0.0")

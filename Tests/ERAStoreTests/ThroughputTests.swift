@@ -42,8 +42,8 @@ import Testing
         await store.close()
     }
 
-    /// 500 deployments, 20 entries each, all at once: what a start with many manifests asks of the store. The numbers
-    /// are printed; the bounds are those of a slow machine and an unoptimised build.
+    /// 500 deployments, 20 entries each, all at once: what a start with many manifests asks of the store. The
+    /// numbers are printed; the bounds are those of a slow machine and an unoptimised build.
     @Test func `ten thousand appends take seconds, not minutes`() async throws {
         let directory = try TemporaryDirectory()
         let lives = try (0..<500).map { number in

@@ -48,8 +48,8 @@ import Testing
 
         /// In words, with the promise checked: 99 of 100 answers come within 100 ms.
         ///
-        /// What the control is late is the machine's doing and counts for nothing. A debug build is about ten times
-        /// slower than what users run, so it may take longer; the median has to keep the promise.
+        /// What the control is late is the machine's doing and counts for nothing. A debug build is about ten
+        /// times slower than what users run, so it may take longer; the median has to keep the promise.
         func check(_ what: String, _ location: SourceLocation = #_sourceLocation) {
             #if DEBUG
                 let limit = Duration.milliseconds(250)

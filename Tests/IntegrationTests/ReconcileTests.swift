@@ -89,8 +89,8 @@ struct ReconcileTests {
         }
     }
 
-    /// More downloads that never come than deployments are worked on at the same time, so that not even a first
-    /// look at all of them comes to an end.
+    /// More downloads that never come than deployments are worked on at the same time, so that not even a
+    /// first look at all of them comes to an end.
     @Test(arguments: [false, true])
     func `the time-out bounds everything that hangs, and names it`(hasDaemon: Bool) async throws {
         try await Machine.with { machine in

@@ -2,8 +2,8 @@ import ERATestKit
 import Glibc
 import Testing
 
-/// The same seed gives the same run: hashing differs from one collection and one process to the next, so no order
-/// of a set or a dictionary may matter.
+/// The same seed gives the same run: hashing differs from one collection and one process to the next, so no
+/// order of a set or a dictionary may matter.
 @Suite(.enabled(if: Seeds.areMany)) struct RepetitionTests {
     private static let seeds: ClosedRange<UInt64> = 1...25
     private static let outputVariable = "ERA_SIMULATION_DIGEST"

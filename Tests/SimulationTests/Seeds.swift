@@ -2,8 +2,8 @@ import ERATestKit
 import Glibc
 import Synchronization
 
-/// Seeds come from the environment so that `make simulate` can ask for more, or for one again: `ERA_SEEDS` is how
-/// many, `ERA_SEED_FIRST` the first, `ERA_SEED` just one.
+/// Seeds come from the environment so that `make simulate` can ask for more, or for one again: `ERA_SEEDS` is
+/// how many, `ERA_SEED_FIRST` the first, `ERA_SEED` just one.
 enum Seeds {
     static let first = number("ERA_SEED") ?? number("ERA_SEED_FIRST") ?? 1
     static let count = number("ERA_SEED") != nil ? 1 : number("ERA_SEEDS") ?? 2000

@@ -1,8 +1,9 @@
 extension Rule {
     /// What each module may import: the directions of docs/architecture.md, with the libraries of each.
     ///
-    /// The core sees the standard library alone; the contracts and the manifests see the core; an adapter sees
-    /// the contracts and never another adapter; the engine never sees an adapter; only the command composes.
+    /// The core sees the standard library alone; the contracts and the manifests see the
+    /// core; an adapter sees the contracts and never another adapter; the engine never sees
+    /// an adapter; only the command composes.
     static let allowedImports: [String: Set<String>] = [
         "ERACore": [],
         "ERAContracts": ["ERACore"],

@@ -16,8 +16,8 @@ struct Request: Equatable {
         case request(Request, length: Int)
     }
 
-    /// Reads one request head from the front of `input`. Bodies are not expected: whoever sends one is answered
-    /// and cut off.
+    /// Reads one request head from the front of `input`. Bodies are not expected:
+    /// whoever sends one is answered and cut off.
     ///
     /// Source: RFC 9112, sections 3 and 9.3.
     static func parse(_ input: [UInt8]) -> Parsed {

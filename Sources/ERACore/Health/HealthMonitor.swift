@@ -82,8 +82,8 @@ public struct HealthMonitor: Hashable, Sendable {
     private var healthySince: Uptime?
 
     /// - Parameter startedAt: When the instance was started, or adopted.
-    /// - Parameter presumedHealthy: It was healthy when it was last seen (before ERA was restarted): it stays so
-    ///   until probes say otherwise.
+    /// - Parameter presumedHealthy: It was healthy when it was last seen (before ERA was restarted): it
+    ///   stays so until probes say otherwise.
     public init(_ spec: HealthSpec, startedAt: Uptime, presumedHealthy: Bool = false) {
         self.startedAt = startedAt
         tracks = [:]

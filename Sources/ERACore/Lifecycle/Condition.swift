@@ -11,8 +11,8 @@ public struct Condition: Hashable, Sendable, Codable {
         case synced = "Synced"
         case reconciling = "Reconciling"
         case stalled = "Stalled"
-        /// The host gives the instance less than was asked for (limits without cgroups, say). Of the instance, not
-        /// of the record, and there only while it holds.
+        /// The host gives the instance less than was asked for (limits without cgroups, say). Of the
+        /// instance, not of the record, and there only while it holds.
         case restricted = "Restricted"
     }
 

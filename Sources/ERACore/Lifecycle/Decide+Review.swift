@@ -1,7 +1,8 @@
-/// When to ``decide(_:observed:now:jitter:)`` anew while a step is in progress, though nothing is heard from outside.
+/// When to ``decide(_:observed:now:jitter:)`` anew while a step is in progress,
+/// though nothing is heard from outside.
 ///
-/// - Returns: When the rollout's deadline is over, what serves beside it is to be started again, or has baked;
-///   nil when no time changes what is to be done.
+/// - Returns: When the rollout's deadline is over, what serves beside it is to be started again, or has
+///   baked; nil when no time changes what is to be done.
 public func reviewTime(_ record: DeploymentRecord, observed: Observation, now: Timestamp) -> Uptime? {
     Decider(record: record, observed: observed, now: now, jitter: .none).reviewTime
 }

@@ -11,13 +11,13 @@ public enum DeclarationChange: Hashable, Sendable {
 extension DeploymentRecord {
     /// Compares a declaration with what was declared before.
     ///
-    /// A new generation begins with each change of the spec; a new revision only where the template differs from
-    /// that of every revision that is remembered. Labels, annotations and the place of the manifest change
-    /// neither.
+    /// A new generation begins with each change of the spec; a new revision only where the
+    /// template differs from that of every revision that is remembered. Labels, annotations and
+    /// the place of the manifest change neither.
     /// - Parameter templateHash: Of the canonical form of `deployment.spec.template`.
     /// - Parameter uid: For a deployment that was not known, or had been deleted.
-    /// - Parameter firstRevision: The number of the first revision of a deployment that is not known: where its
-    ///   record was lost, that of the instance to take over, or one that no instance has.
+    /// - Parameter firstRevision: The number of the first revision of a deployment that is not known: where
+    ///   its record was lost, that of the instance to take over, or one that no instance has.
     public static func change(
         of record: DeploymentRecord?,
         to deployment: Deployment,

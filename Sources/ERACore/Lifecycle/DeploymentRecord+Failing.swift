@@ -1,7 +1,7 @@
 /// What a step that failed, and a deadline that passed, mean for the record.
 extension DeploymentRecord {
-    /// The spec whose policies (retry, restart, update, stop, …) count for a revision: the declared one while the
-    /// revision is what it declares, else the revision's own.
+    /// The spec whose policies (retry, restart, update, stop, …) count for a revision: the declared one while
+    /// the revision is what it declares, else the revision's own.
     public func policy(for revision: RevisionNumber) -> DeploymentSpec {
         guard revision != declaration.revision, let spec = revisions[revision]?.spec else {
             return declaration.deployment.spec

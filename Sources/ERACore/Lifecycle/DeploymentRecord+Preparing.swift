@@ -1,6 +1,6 @@
 extension DeploymentRecord {
-    /// The ports that must be free before a revision is started: its own, but those that an instance of the same
-    /// deployment holds now and gives up, or hands over, before the start.
+    /// The ports that must be free before a revision is started: its own, but those that an instance of the
+    /// same deployment holds now and gives up, or hands over, before the start.
     ///
     /// - Parameter active: The revisions that may have processes.
     public func portsToCheck(for revision: RevisionNumber, active: Set<RevisionNumber>) -> [PortSpec] {
@@ -11,8 +11,8 @@ extension DeploymentRecord {
         }
     }
 
-    /// Every volume that the deployment may have on disk, once: as it is declared now, or, where it no longer is, as
-    /// the newest revision that had it says. So the last word on `retain` counts.
+    /// Every volume that the deployment may have on disk, once: as it is declared now, or, where it no longer
+    /// is, as the newest revision that had it says. So the last word on `retain` counts.
     public var volumes: [VolumeSpec] {
         var latest: [PartName: VolumeSpec] = [:]
         for revision in revisions.values.sorted(by: { $0.number < $1.number }) {

@@ -1,7 +1,7 @@
 /// What the passing of time without ERA, and what people ask for, mean for the record.
 extension DeploymentRecord {
-    /// No deadline ran while ERA was away. After a reboot nothing runs any more, which is no fault of the workload:
-    /// it is started again, uncounted, and a new version is watched from then on.
+    /// No deadline ran while ERA was away. After a reboot nothing runs any more, which is no fault of the
+    /// workload: it is started again, uncounted, and a new version is watched from then on.
     mutating func resume(rebooted: Bool, at now: Timestamp) {
         if rebooted { reboot(at: now) }
         switch state {
@@ -25,7 +25,8 @@ extension DeploymentRecord {
     private mutating func reboot(at now: Timestamp) {
         hurry(at: now)
         if case .running(let serving) = state, serving.revision != target {
-            // Another revision was wanted a moment ago; that must not be forgotten over the restart of this one.
+            // Another revision was wanted a moment ago; that must not be
+            // forgotten over the restart of this one.
             update(to: target, restoreTo: serving.revision, serving: serving, at: now)
         }
         switch state {
@@ -152,7 +153,8 @@ extension DeploymentRecord {
         return true
     }
 
-    /// Why the declared revision is not tried while a person wants `revision`; nil when that is the declared one.
+    /// Why the declared revision is not tried while a person wants
+    /// `revision`; nil when that is the declared one.
     private func quarantine(byGoing verb: String, to revision: RevisionNumber) -> Quarantine? {
         guard revision != declaration.revision else { return nil }
         return Quarantine(

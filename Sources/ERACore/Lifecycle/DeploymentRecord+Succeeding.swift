@@ -64,7 +64,8 @@ extension DeploymentRecord {
         case .start(activation.revision):
             switch activation.purpose {
             case .rollout(let rollout):
-                // The count of failed starts goes on: a program that exits at once must not be tried for ever.
+                // The count of failed starts goes on: a program that
+                // exits at once must not be tried for ever.
                 var rollout = rollout
                 rollout.progressAt = now.uptime
                 rollout.attempt.retryAt = nil
@@ -91,7 +92,8 @@ extension DeploymentRecord {
         return true
     }
 
-    /// Notes a step that succeeded without leading on, so that a plugin that lies cannot keep the engine busy.
+    /// Notes a step that succeeded without leading on, so that a plugin
+    /// that lies cannot keep the engine busy.
     private mutating func repeated(_ activation: inout Activation, at now: Timestamp) {
         switch activation.purpose {
         case .rollout(var rollout):

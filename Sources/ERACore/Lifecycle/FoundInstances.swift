@@ -3,8 +3,8 @@
 public struct FoundInstances: Hashable, Sendable, Codable {
     /// What they were made of, as far as anybody can say.
     public var revisions: [Revision]
-    /// The one that serves in place of the target, and comes back should the target fail; nil where the target
-    /// itself runs, or nothing that is known well enough.
+    /// The one that serves in place of the target, and comes back should the target fail; nil where the
+    /// target itself runs, or nothing that is known well enough.
     public var serving: RevisionNumber?
     /// The one that is kept to go back to.
     public var previous: RevisionNumber?

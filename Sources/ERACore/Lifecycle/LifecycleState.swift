@@ -14,7 +14,8 @@ public enum LifecycleState: Hashable, Sendable, Codable {
     case activating(Activation)
     /// Next: Running; Activating after a crash; RollingBack.
     case healthChecking(Activation)
-    /// Next: Activating after a crash; Updating; RollingBack while baking; Failed when it is not to be restarted.
+    /// Next: Activating after a crash; Updating; RollingBack while baking;
+    /// Failed when it is not to be restarted.
     case running(Serving)
     /// Next: Installing; RollingBack.
     case updating(Update)

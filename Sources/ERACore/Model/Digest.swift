@@ -19,7 +19,8 @@ public struct Digest: Hashable, Sendable, Codable, Comparable, CustomStringConve
     /// The digits after the colon.
     public let hex: String
 
-    /// - Throws: ``InvalidValue`` for an unknown algorithm, a wrong length, or anything but lower-case hexadecimal digits.
+    /// - Throws: ``InvalidValue`` for an unknown algorithm, a wrong length, or anything
+    ///   but lower-case hexadecimal digits.
     public init(_ text: some StringProtocol) throws(InvalidValue) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])),

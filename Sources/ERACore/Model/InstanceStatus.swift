@@ -50,7 +50,8 @@ public enum InstanceStatus: Hashable, Sendable, Codable {
 
     /// Nothing of the instance is there.
     case absent
-    /// Its files are there; it was not started since it was installed or stopped, or since the machine booted.
+    /// Its files are there; it was not started since it was installed or
+    /// stopped, or since the machine booted.
     case installed
     case running(Running)
     case exited(Exited)

@@ -1,4 +1,5 @@
-/// A value of the JSON data model, for fields whose shape somebody else defines (a plugin's `runtime.config`).
+/// A value of the JSON data model, for fields whose shape somebody else
+/// defines (a plugin's `runtime.config`).
 ///
 /// JSON knows one kind of number: a whole ``number(_:)`` equals the ``integer(_:)`` that it is read back as.
 public enum JSONValue: Sendable {

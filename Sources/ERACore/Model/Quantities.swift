@@ -7,7 +7,8 @@ public struct ByteCount: Hashable, Sendable, Codable, Comparable, CustomStringCo
 
     public init(_ bytes: Int64) { self.bytes = bytes }
 
-    /// - Throws: ``InvalidValue`` when the text is no quantity, negative, not a whole number of bytes, or above 2⁶³.
+    /// - Throws: ``InvalidValue`` when the text is no quantity, negative, not a
+    ///   whole number of bytes, or above 2⁶³.
     public init(_ text: some StringProtocol) throws(InvalidValue) {
         let invalid = InvalidValue(
             String(text),

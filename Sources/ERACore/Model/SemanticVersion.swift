@@ -11,7 +11,8 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
     /// The dot-separated identifiers after `+`; they never matter for precedence.
     public let build: [String]
 
-    /// - Throws: ``InvalidValue`` when the text is not a version of the form `1.2.3`, `1.2.3-rc.1` or `1.2.3+build`.
+    /// - Throws: ``InvalidValue`` when the text is not a version of the form
+    ///   `1.2.3`, `1.2.3-rc.1` or `1.2.3+build`.
     public init(_ text: some StringProtocol) throws(InvalidValue) {
         let invalid = InvalidValue(
             String(text),
@@ -46,7 +47,8 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
         return text
     }
 
-    /// Whether this version comes before `other` (item 11: numeric below alphanumeric, a pre-release below its release).
+    /// Whether this version comes before `other` (item 11: numeric below
+    /// alphanumeric, a pre-release below its release).
     public func precedes(_ other: SemanticVersion) -> Bool {
         let mine = (major, minor, patch)
         let others = (other.major, other.minor, other.patch)

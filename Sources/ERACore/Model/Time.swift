@@ -50,7 +50,8 @@ public struct WallTime: Hashable, Sendable, Codable {
             + "\(Self.padded(second / 3600, 2)):\(Self.padded(second / 60 % 60, 2)):\(Self.padded(second % 60, 2))Z"
     }
 
-    /// RFC 3339 in UTC with microseconds, as Kubernetes writes `metav1.MicroTime`: `2026-01-02T03:04:05.000006Z`.
+    /// RFC 3339 in UTC with microseconds, as Kubernetes writes
+    /// `metav1.MicroTime`: `2026-01-02T03:04:05.000006Z`.
     public var rfc3339Micro: String {
         let all = Self.microseconds(sinceEpoch)
         let micros = all - Self.floorDivide(all, 1_000_000) * 1_000_000

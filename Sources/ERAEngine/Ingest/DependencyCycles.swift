@@ -38,7 +38,8 @@ func circleText(_ cycle: [DeploymentKey]) -> String {
     return (shown + (cycle.count > circleTextLimit ? ["…"] : [])).joined(separator: " → ")
 }
 
-/// The keys that lie on cycles, those that reach each other together; in time that grows with the number of edges.
+/// The keys that lie on cycles, those that reach each other together; in time
+/// that grows with the number of edges.
 ///
 /// Tarjan, "Depth-first search and linear graph algorithms" (1972), with an explicit stack.
 func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [Set<DeploymentKey>] {
@@ -61,7 +62,8 @@ func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [Set<DeploymentK
         visits.append(Visit(key: key, rest: (edges[key] ?? []).makeIterator()))
     }
 
-    /// All that was opened since `key` was, is one strongly connected component when nothing leads further back.
+    /// All that was opened since `key` was, is one strongly connected
+    /// component when nothing leads further back.
     func leave(_ key: DeploymentKey) {
         guard low[key] == index[key] else { return }
         var component: [DeploymentKey] = []

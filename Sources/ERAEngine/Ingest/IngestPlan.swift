@@ -28,9 +28,11 @@ struct IngestPlan: Equatable {
         var hasUnknownFile = false
         /// Files that nobody can read, and never could: each may declare what seems to be gone.
         var unreadable: [String] = []
-        /// What was deleted within ``pruneWindow`` because the source had given it up, without a person's word.
+        /// What was deleted within ``pruneWindow`` because the source had
+        /// given it up, without a person's word.
         var recentlyPruned: Set<DeploymentKey> = []
-        /// Deletions that were held before: they wait for a person, or for their file, however long that takes.
+        /// Deletions that were held before: they wait for a person, or for
+        /// their file, however long that takes.
         var heldBefore: Set<DeploymentKey> = []
         /// Deletions that a person has confirmed.
         var confirmed: Set<DeploymentKey>
@@ -173,14 +175,15 @@ struct IngestPlan: Equatable {
 /// The most names that a message lists.
 private let namesTextLimit = 8
 
-/// How far back the prune guard looks: what was removed one by one within this time counts as removed at once.
+/// How far back the prune guard looks: what was removed one by one within
+/// this time counts as removed at once.
 ///
-/// On the clock of the engine, which does not jump. Long enough for a loop that removes a file a second and for a
-/// directory of 1,000; short enough that what somebody removes now and then is nobody's business.
+/// On the clock of the engine, which does not jump. Long enough for a loop that removes a file a second and
+/// for a directory of 1,000; short enough that what somebody removes now and then is nobody's business.
 let pruneWindow = Duration.seconds(300)
 
-/// Whether so many deletions within ``pruneWindow`` look like an accident: all, or more than one and more than 30 %
-/// of what there was at its beginning.
+/// Whether so many deletions within ``pruneWindow`` look like an accident: all, or more than one and more
+/// than 30 % of what there was at its beginning.
 func pruneNeedsConfirmation(_ missing: Int, of owned: Int) -> Bool {
     missing > 0 && (missing == owned || missing > 1 && missing * 10 > owned * 3)
 }

@@ -30,8 +30,8 @@ struct SourceState: Sendable {
     var held: [DeploymentKey] = []
     var blocked: [DeploymentKey] = []
     var confirmed: Set<DeploymentKey> = []
-    /// When what the source had given up was deleted without a person's word. A new process begins anew: what it
-    /// finds missing it judges by the same rule against what is left.
+    /// When what the source had given up was deleted without a person's word. A new process begins anew: what
+    /// it finds missing it judges by the same rule against what is left.
     var prunedAt: [DeploymentKey: Uptime] = [:]
     /// Raised to have it read.
     let due = Signal()
@@ -101,8 +101,8 @@ struct SourceState: Sendable {
         return Set(prunedAt.keys)
     }
 
-    /// Remembers what was deleted without a person's word. What is new makes up for as many that went: who replaces
-    /// deployments by others, however many one after the other, does not lose them.
+    /// Remembers what was deleted without a person's word. What is new makes up for as many that went: who
+    /// replaces deployments by others, however many one after the other, does not lose them.
     mutating func notePruned(_ keys: [DeploymentKey], added: Int, at now: Uptime) {
         for key in keys { prunedAt[key] = now }
         let oldest = prunedAt.sorted { ($0.value, $0.key) < ($1.value, $1.key) }

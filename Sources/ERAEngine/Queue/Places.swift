@@ -2,9 +2,9 @@ import ERACore
 
 /// Who does work of one kind at the same time: few at once, of those that are quick.
 ///
-/// Who takes long gives its place up and goes on beside the others, so that what waits or hangs (a download, a
-/// stop with a long grace, a plugin without an answer) holds up nobody else. How many those are, is bounded by
-/// what they wait for.
+/// Who takes long gives its place up and goes on beside the others, so that what waits or hangs (a
+/// download, a stop with a long grace, a plugin without an answer) holds up nobody else. How many those
+/// are, is bounded by what they wait for.
 struct Places<Holder: Hashable & Sendable>: Sendable {
     private var takenAt: [Holder: Uptime] = [:]
 

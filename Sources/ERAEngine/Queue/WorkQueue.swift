@@ -1,7 +1,7 @@
 import ERACore
 
-/// Which keys want a pass, the urgent first, then in the order in which they asked; never twice, and never while
-/// one is under way.
+/// Which keys want a pass, the urgent first, then in the order in which they asked; never
+/// twice, and never while one is under way.
 ///
 /// A key that asks while its pass is under way gets another one after it, so no change goes unseen.
 struct WorkQueue<Key: Hashable & Sendable>: Sendable {

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Looks at all processes of the machine; those who ask at the same time share one look.
 ///
-/// After all shims were killed, each of hundreds of instances asks what is left of it, again and again: one walk
-/// over `/proc` answers all. An actor, so that looks are taken one after the other.
+/// After all shims were killed, each of hundreds of instances asks what is left of it, again and again: one
+/// walk over `/proc` answers all. An actor, so that looks are taken one after the other.
 actor ProcessCensus {
     /// A process that has not ended.
     struct Entry: Hashable, Sendable {

@@ -35,8 +35,8 @@ extension ShimClient {
 
     /// The record in the instance's state file, if it was written in this boot.
     ///
-    /// - Throws: ``Failure`` when there is one that cannot be read now: to a host without descriptors nothing must
-    ///   seem stopped.
+    /// - Throws: ``Failure`` when there is one that cannot be read now: to a host without
+    ///   descriptors nothing must seem stopped.
     func currentRecord(_ place: ShimPlace) throws -> ShimRecord? {
         guard let bytes = readSmallFile(place.statePath, limit: ShimRecord.sizeLimit) else {
             guard errno == ENOENT || errno == ENOTDIR else { throw failure("read", place.statePath) }

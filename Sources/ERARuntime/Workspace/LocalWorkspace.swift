@@ -5,13 +5,14 @@ import Glibc
 
 /// Instances and volumes below ERA's data directory, secrets from a directory of files.
 ///
-/// `<data>/instances/NS/NAME/REV` holds an instance, `<data>/volumes/NS/NAME/VOLUME` what outlives it. All are 0700.
-/// Where a workload runs as another user, the directories that lead to its own let it pass (0711), so that it
-/// reaches its volumes and sees no other's.
+/// `<data>/instances/NS/NAME/REV` holds an instance, `<data>/volumes/NS/NAME/VOLUME` what outlives it. All
+/// are 0700. Where a workload runs as another user, the directories that lead to its own let it pass (0711),
+/// so that it reaches its volumes and sees no other's.
 public struct LocalWorkspace: Workspace {
     let root: String
     private let secrets: SecretDirectory
-    /// File systems block; here they block no thread of Swift's pool. The engine bounds how much runs at once.
+    /// File systems block; here they block no thread of Swift's pool. The
+    /// engine bounds how much runs at once.
     private let queue = DispatchQueue(label: "era.workspace", attributes: .concurrent)
 
     /// - Parameters:
@@ -43,8 +44,8 @@ public struct LocalWorkspace: Workspace {
         }
     }
 
-    /// Sockets that are passed on (`passSocket`) are not checked: a shim of ERA's holds them across restarts and
-    /// updates, and says itself when it cannot get them.
+    /// Sockets that are passed on (`passSocket`) are not checked: a shim of ERA's holds them across restarts
+    /// and updates, and says itself when it cannot get them.
     public func checkPorts(_ spec: DeploymentSpec) async throws {
         try await run { () throws(Failure) in
             for port in spec.ports where !port.passSocket { try PortCheck(port).run() }

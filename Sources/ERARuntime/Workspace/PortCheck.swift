@@ -40,8 +40,8 @@ struct PortCheck {
 
 /// Finds who has a socket, through /proc, as far as this user may look.
 ///
-/// Source: proc_pid_net(5): in the tables of sockets the second field is `address:port` in hexadecimal, the tenth
-/// the inode; 0A is the state of a listener.
+/// Source: proc_pid_net(5): in the tables of sockets the second field is `address:port` in hexadecimal, the
+/// tenth the inode; 0A is the state of a listener.
 enum SocketOwner {
     /// The most entries of a table that are looked at.
     static let tableLimit = 100_000

@@ -2,11 +2,12 @@ import CLinux
 import ERACore
 import Glibc
 
-/// Secrets as files: `<secrets>/NAMESPACE/NAME/KEY`, and for the namespace `default` also `<secrets>/NAME/KEY`.
+/// Secrets as files: `<secrets>/NAMESPACE/NAME/KEY`, and for the namespace
+/// `default` also `<secrets>/NAME/KEY`.
 ///
-/// The namespaced place comes first. No namespace reaches into another: without one in the path only `default`
-/// reads, and it finds no files where other namespaces keep directories. Links are followed below `<secrets>`,
-/// as in a Kubernetes Secret volume.
+/// The namespaced place comes first. No namespace reaches into another: without one in the path only
+/// `default` reads, and it finds no files where other namespaces keep directories. Links are followed below
+/// `<secrets>`, as in a Kubernetes Secret volume.
 struct SecretDirectory {
     let path: String
 

@@ -57,8 +57,8 @@ final class Faults: Sendable {
         }
     }
 
-    /// From now on calls whose names begin so tell this, one after the other each ten seconds and the last one again
-    /// and again, until ``unstall()``. A single one that waits for its turn is told once.
+    /// From now on calls whose names begin so tell this, one after the other each ten seconds and the last
+    /// one again and again, until ``unstall()``. A single one that waits for its turn is told once.
     func stall(_ prefix: String, telling news: StepProgress...) {
         state.withLock { $0.telling[prefix] = news }
     }
@@ -135,8 +135,8 @@ final class Faults: Sendable {
         throw CancellationError()
     }
 
-    /// One call to the outside: it takes time, it may hang, it may fail before or after it had its effect, and the
-    /// process may end at either point.
+    /// One call to the outside: it takes time, it may hang, it may fail before or after it had its effect,
+    /// and the process may end at either point.
     ///
     /// - Parameter deployment: What it is done to: one call at a time.
     func perform<Value>(
@@ -169,7 +169,8 @@ final class Faults: Sendable {
         return value
     }
 
-    /// Three calls of ten take a while, some long enough to be overtaken by what people do, and few never end.
+    /// Three calls of ten take a while, some long enough to be overtaken
+    /// by what people do, and few never end.
     private func delay(_ name: String, _ incarnation: Int) async throws {
         guard random.chance(0.3) else { return }
         let length: Duration

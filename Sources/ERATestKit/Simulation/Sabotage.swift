@@ -13,7 +13,8 @@ public enum Sabotage: String, CaseIterable, Sendable {
     case storeLosesEntry
     /// Now and then a snapshot lacks a file that is there.
     case sourceOmitsFile
-    /// Somebody says retry all the time and nobody asked for it: what a quarantine that is ignored looks like.
+    /// Somebody says retry all the time and nobody asked for it: what a
+    /// quarantine that is ignored looks like.
     case retriesForever
     /// `delete` says that it has removed everything, and has not.
     case deleteDoesNothing

@@ -10,8 +10,8 @@ public enum Scenario: String, CaseIterable, Sendable {
 extension Simulation {
     /// Tells a story without any fault but one crash, and a restart after it.
     ///
-    /// - Parameter crashPoint: Which of the points where the process could end: before or after each journal write,
-    ///   each flush, each effect.
+    /// - Parameter crashPoint: Which of the points where the process could end: before or after each
+    ///   journal write, each flush, each effect.
     /// - Returns: What was found; and whether the story got to the crash.
     public static func play(_ scenario: Scenario, crashPoint: Int) -> (report: Report, didCrash: Bool) {
         let simulation = Simulation(seed: UInt64(crashPoint), crashPoint: crashPoint)

@@ -186,7 +186,8 @@ extension Simulation {
         settle()
     }
 
-    /// The operator lets go on what is held, and confirms what waits for that; refused while the store is down.
+    /// The operator lets go on what is held, and confirms what waits for
+    /// that; refused while the store is down.
     private func release() {
         for key in disk.contents.records.filter(\.value.record.isHeld).keys.sorted() {
             ask { _ = try await $0.request(.resume, for: key) }

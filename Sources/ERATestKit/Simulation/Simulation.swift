@@ -4,8 +4,8 @@ import ERAEngine
 import Logging
 import Synchronization
 
-/// A whole simulated machine with the real engine on it: what users do, what fails and in which order tasks run
-/// all follow from the seed.
+/// A whole simulated machine with the real engine on it: what users do, what fails and in which
+/// order tasks run all follow from the seed.
 ///
 /// Two phases. While faults are on, everything may fail, crash and lie, and what must never happen is checked
 /// after each turn. Then faults end, and all must converge within bounded time and work.
@@ -105,7 +105,8 @@ public final class Simulation {
         let engine = Engine(seams: seams(incarnation), options: options)
         self.engine = engine
         process = Task(executorPreference: executor) {
-            // It ends by being cancelled; a store that cannot be read at start ends it too, and it is booted again.
+            // It ends by being cancelled; a store that cannot be read at
+            // start ends it too, and it is booted again.
             try? await engine.run()
         }
         log("boot \(incarnation)")

@@ -1,11 +1,11 @@
 import CLinux
 import ServiceLifecycle
 
-/// Keeps a daemon that waits small: gives back, soon after the start and then regularly, what a burst of work has
-/// left.
+/// Keeps a daemon that waits small: gives back, soon after the start and then
+/// regularly, what a burst of work has left.
 ///
-/// Start-up alone maps two thirds of the program's file, and five hundred deployments at once leave a third of the
-/// heap free inside (docs/benchmarks.md).
+/// Start-up alone maps two thirds of the program's file, and five hundred deployments at once leave a third
+/// of the heap free inside (docs/benchmarks.md).
 struct MemoryRelease: Service {
     /// After this much a start has usually settled.
     private static let firstPause = Duration.milliseconds(500)

@@ -31,15 +31,15 @@ struct OneShot: Sendable {
         self.close = close
     }
 
-    /// Runs the engine until `begin` has returned and `check` is content, or the deadline has passed; whatever
-    /// hangs, it takes no more than `endTimeLimit` longer.
+    /// Runs the engine until `begin` has returned and `check` is content, or the deadline has passed;
+    /// whatever hangs, it takes no more than `endTimeLimit` longer.
     ///
     /// - Parameters:
     ///   - begin: Called once, when all sources have been read; cancelled at the deadline.
     ///   - check: Looks at the engine; at the deadline perhaps before `begin` was called.
-    ///   - abandon: Called when something does not end though it was told to, with what the last check saw, if
-    ///     there was one. It has to end the process: a step that is left in the middle is settled by whoever comes
-    ///     next, as after a crash.
+    ///   - abandon: Called when something does not end though it was told to, with what the last check saw,
+    ///     if there was one. It has to end the process: a step that is left in the middle is settled by
+    ///     whoever comes next, as after a crash.
     /// - Returns: What the last check saw.
     /// - Throws: What the engine throws at start, and what `begin` and `check` throw.
     func run<Outcome: Settling>(

@@ -18,8 +18,8 @@ protocol Reconciling: Sendable {
 extension Reconciling {
     /// Has everything that is in the sources now taken in.
     ///
-    /// What was saved or removed a moment ago counts once it was left alone for the settle time of its source, which
-    /// then is read again by itself; so it is awaited here.
+    /// What was saved or removed a moment ago counts once it was left alone for the settle time of its
+    /// source, which then is read again by itself; so it is awaited here.
     func takeIn(confirmPrune: Bool) async throws {
         try await resync()
         while try await sourceStatuses().contains(where: { $0.files.contains(where: \.isSettling) }) {

@@ -10,7 +10,8 @@ struct TarBuilder {
     private(set) var bytes: [UInt8] = []
 
     /// - Parameters:
-    ///   - type: `0` file, `1` hard link, `2` symbolic link, `3` `4` devices, `5` directory, `6` FIFO, `x` pax header.
+    ///   - type: `0` file, `1` hard link, `2` symbolic link, `3` `4` devices, `5`
+    ///     directory, `6` FIFO, `x` pax header.
     ///   - size: What the header says, where that is not the truth.
     mutating func add(
         _ name: String,

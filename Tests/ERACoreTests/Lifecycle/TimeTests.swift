@@ -114,7 +114,8 @@ import Testing
         #expect(web.record.servedRevision == 2)
     }
 
-    // Found by a wider walk: the restart of a new version failed, and its rollback forgot the newer declaration.
+    // Found by a wider walk: the restart of a new version failed, and its
+    // rollback forgot the newer declaration.
     @Test func `a reboot between a declaration and its update forgets neither`() throws {
         var web = try Transcript.running()
         try web.declare(2)

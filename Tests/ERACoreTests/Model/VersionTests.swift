@@ -3,7 +3,8 @@ import Testing
 @testable import ERACore
 
 @Suite struct SemanticVersionTests {
-    // https://semver.org/spec/v2.0.0.html, items 2, 9 and 10, and the answers to its FAQ on regular expressions.
+    // https://semver.org/spec/v2.0.0.html, items 2, 9 and 10, and the
+    // answers to its FAQ on regular expressions.
     @Test(arguments: [
         "0.0.4", "1.2.3", "10.20.30", "1.1.2-prerelease+meta", "1.1.2+meta", "1.1.2+meta-valid",
         "1.0.0-alpha",

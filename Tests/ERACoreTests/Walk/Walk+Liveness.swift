@@ -2,7 +2,8 @@
 
 /// What must come of every state.
 extension Walk {
-    /// No more faults: the deployment must come to rest, in the right place, within a bounded number of steps.
+    /// No more faults: the deployment must come to rest, in the right
+    /// place, within a bounded number of steps.
     mutating func converge(_ node: Node) {
         var node = node
         var passed: [Signature] = []
