@@ -54,6 +54,24 @@ struct DataDirectory: Sendable {
         try synchronizeDirectory(path)
     }
 
+    /// Reads every byte of the database and of its log.
+    ///
+    /// - Throws: ``StoreFault/unwritable(_:)`` when the disk does not give one back: that is no damage of the file.
+    func readThrough() throws(StoreFault) {
+        for path in [database, log] where exists(path) {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw .system("opening \(path)", errno: errno) }
+            defer { close(descriptor) }
+            var chunk = [UInt8](repeating: 0, count: 65_536)
+            var count = 1
+            while count > 0 { count = read(descriptor, &chunk, chunk.count) }
+            guard count == 0 else {
+                let why = errorText(errno)
+                throw .unwritable("\(path) cannot be read (\(why)); check the disk, then start era again")
+            }
+        }
+    }
+
     /// Moves the database and its log aside, together; keeps every byte.
     func quarantine(at now: WallTime) throws(StoreFault) {
         let name = unusedName("corrupt", at: now)

@@ -30,6 +30,8 @@ struct StoreOpening {
         {
             (connection, contents) = opened
         } else {
+            // SQLite reports a place that the disk does not give back as corrupt, too.
+            try directory.readThrough()
             try directory.quarantine(at: options.wallTime())
             try directory.prepareDatabase(at: options.wallTime())
             guard let opened = try Self.openSound(directory, options) else {
