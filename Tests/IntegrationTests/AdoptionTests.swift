@@ -131,6 +131,30 @@ struct AdoptionTests {
         }
     }
 
+    @Test func `without its database it replaces what runs by what is declared now, and can go back`()
+        async throws
+    {
+        try await Machine.with { machine in
+            let daemon = try await machine.daemon()
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            let process = try await machine.runs(app)
+            try await daemon.crash()
+            try damage(machine, "missing")
+            try machine.declare(app.at("1.1.0"))
+            try await machine.daemon()
+            #expect(try await machine.runs(app.at("1.1.0")) != process)
+            #expect(!process.isAlive, "never two owners of the port, and nothing left behind")
+            #expect(machine.workloads("web").count == 1)
+            let back = try await machine.era("rollback", "web")
+            #expect(back.code == 0, "\(back.output)")
+            // Not Ready: it serves, and is not what is declared.
+            try await machine.reaches("web", "is back") { $0.phase == .running && $0.version == "1.0.0" }
+            #expect(Greeting(await ask(app.port).body)?.version == "1.0.0")
+            #expect(machine.workloads("web").count == 1)
+        }
+    }
+
     private func damage(_ machine: Machine, _ fault: String) throws {
         let database = "\(machine.data)/era.db"
         switch fault {
