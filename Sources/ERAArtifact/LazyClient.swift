@@ -52,6 +52,7 @@ final class LazyClient: Sendable {
         guard case .ready(let client, let group) = previous else { return }
         // What fails here is the closing of a connection that nobody uses any more.
         try? await client.shutdown()
+        // And here that of a thread that has ended.
         try? await group.shutdownGracefully()
     }
 
