@@ -20,32 +20,31 @@ extension Engine {
 
     /// Writes changes of different deployments with one flush.
     func write(_ changes: [Outbox.Change]) async {
-        let results = await withTaskGroup(of: (Int, Result<ResourceVersion, any Error>).self) { group in
+        let attempts = await withTaskGroup(of: WriteAttempt.self) { group in
             for (index, change) in changes.enumerated() {
                 group.addTask { [store = seams.store] in
                     do {
-                        return (index, .success(try await store.append(change.entry, .required)))
+                        let version = try await store.append(change.entry, .required)
+                        return WriteAttempt(index: index, change: change, version: version, error: nil)
                     } catch {
-                        return (index, .failure(error))
+                        return WriteAttempt(index: index, change: change, version: nil, error: error)
                     }
                 }
             }
-            var results: [Int: Result<ResourceVersion, any Error>] = [:]
-            for await (index, result) in group { results[index] = result }
-            return results
+            var attempts: [WriteAttempt] = []
+            for await attempt in group { attempts.append(attempt) }
+            return attempts.sorted { $0.index < $1.index }
         }
         var written: [Outbox.Change] = []
         var failed: [Outbox.Change] = []
         var failure: (any Error)?
-        for (index, change) in changes.enumerated() {
-            switch results[index] {
-            case .success(let version):
-                taken(change.entry, version)
-                written.append(change)
-            case .failure(let error):
-                failure = failure ?? error
-                failed.append(change)
-            case nil: preconditionFailure("every change has a result")
+        for attempt in attempts {
+            if let version = attempt.version {
+                taken(attempt.change.entry, version)
+                written.append(attempt.change)
+            } else {
+                failure = failure ?? attempt.error
+                failed.append(attempt.change)
             }
         }
         outbox.acknowledge(written)
@@ -88,4 +87,13 @@ extension Engine {
         indexDependencies(of: record)
         wake(key)
     }
+}
+
+/// What came of writing one change. Not a `Result`: in a dictionary of those, Swift 6.3 loses some when it optimizes.
+private struct WriteAttempt: Sendable {
+    let index: Int
+    let change: Outbox.Change
+    /// Nil when it failed.
+    let version: ResourceVersion?
+    let error: (any Error)?
 }
