@@ -35,24 +35,32 @@ extension Engine {
     }
 
     /// Wakes deployments when their time has come.
+    ///
+    /// An alarm that is no longer needed is let ring: a sleep that is cancelled leaves its timer behind.
     func keepTime() async {
-        while !Task.isCancelled {
-            noticeSuspension()
-            let now = seams.clock.now().uptime
-            for key in timers.due(at: now) { timeHasCome(key, now) }
-            freePlaces(at: now)
-            let target = [timers.earliest, placesEndAt].compactMap { $0 }.min()
-            let (stream, ring) = AsyncStream<Never>.makeStream()
-            alarm = (target, ring)
-            await firstOf { [clock = seams.clock] in
-                guard let target else { return await untilCancelled() }
-                // A cancelled sleep is an early wake-up; the loop looks at the clock itself.
-                try? await clock.sleep(until: target)
-            } _: {
-                for await _ in stream {}
+        timesChanged.raise()
+        await withDiscardingTaskGroup { group in
+            for await _ in timesChanged.stream {
+                noticeSuspension()
+                let now = seams.clock.now().uptime
+                for key in timers.due(at: now) { timeHasCome(key, now) }
+                freePlaces(at: now)
+                guard let target = [timers.earliest, placesEndAt].compactMap({ $0 }).min(),
+                    alarms.min().map({ target < $0 }) ?? true
+                else { continue }
+                alarms.insert(target)
+                group.addTask { [clock = seams.clock] in
+                    // Cancelled, the loop has ended.
+                    try? await clock.sleep(until: target)
+                    await self.rang(target)
+                }
             }
-            alarm = nil
         }
+    }
+
+    private func rang(_ alarm: Uptime) {
+        alarms.remove(alarm)
+        timesChanged.raise()
     }
 
     /// The probes that are due, and a pass where one is; it starts probes itself, but may be in a long step.
@@ -60,6 +68,10 @@ extension Engine {
         guard let entry = entries[key] else { return }
         let isPassDue = entry.lookAt.map { $0 <= now } ?? false
         if isPassDue { entries[key]?.lookAt = nil }
+        if let underway = entry.underway, let deadline = underway.deadline(at: now), deadline <= now {
+            entries[key]?.underway?.isOver = true
+            underway.nudge.yield()
+        }
         startProbes(key)
         setTimer(key)
         if isPassDue { wake(key) }
@@ -76,6 +88,7 @@ extension Engine {
         seams.logger.warning("resumed after a suspension; deadlines start again")
         // What was awaited is handled, and not noticed again.
         resyncAt = nil
+        for entry in entries.values { entry.underway?.life.extend(at: seams.clock.now().uptime) }
         _ = timers.due(at: seams.clock.now().uptime)
         for key in entries.keys.sorted() { note(.resumed(rebooted: false), for: key) }
         wakeAll()
@@ -148,24 +161,4 @@ extension Engine {
         try await seams.fetcher.pin(digests)
         pinned = digests
     }
-}
-
-/// Runs both and returns when one has; the other is cancelled and awaited.
-func firstOf(
-    _ one: @escaping @Sendable () async -> Void,
-    _ other: @escaping @Sendable () async -> Void
-) async {
-    await withTaskGroup(of: Void.self) { group in
-        group.addTask(operation: one)
-        group.addTask(operation: other)
-        await group.next()
-        group.cancelAll()
-    }
-}
-
-/// Returns when the task is cancelled.
-func untilCancelled() async {
-    let (stream, continuation) = AsyncStream<Never>.makeStream()
-    for await _ in stream {}
-    continuation.finish()
 }

@@ -126,14 +126,16 @@ extension Engine {
         }
         guard let entry = entries[key] else { return false }
         let (nudges, nudge) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let life = StepLife(at: seams.clock.now().uptime)
+        let grace = entry.record.policy(for: step.revision ?? entry.record.target).stop.grace
+        let limit = options.timeLimits.limit(of: step, grace: grace)
+        let life = StepLife(limit: limit, at: seams.clock.now().uptime)
         entries[key]?.underway = StepUnderway(step: step, nudge: nudge, life: life)
         if step.givesWay {
             let observed = observation(of: entry)
             let reviewAt = reviewTime(entry.record, observed: observed, now: seams.clock.now())
             entries[key]?.lookAt = reviewAt
-            setTimer(key)
         }
+        setTimer(key)
         if step.isSlow { publish(key) }
         seams.failpoint("before.\(step.name)")
         let outcome = await race(order(step, entry, life), life, nudges)
@@ -178,10 +180,7 @@ extension Engine {
         _ life: StepLife,
         _ nudges: AsyncStream<Void>
     ) async -> Result<StepResult, Failure>? {
-        let revision = order.step.revision ?? order.record.target
-        let grace = order.record.policy(for: revision).stop.grace
-        let limit = options.timeLimits.limit(of: order.step, grace: grace)
-        return await withTaskGroup(of: RaceEnd.self) { [executor, order, clock = seams.clock] group in
+        await withTaskGroup(of: RaceEnd.self) { [executor, order, clock = seams.clock] group in
             group.addTask {
                 do {
                     return .done(.success(try await executor.perform(order)))
@@ -192,14 +191,13 @@ extension Engine {
                 }
             }
             group.addTask {
-                for await _ in nudges where order.step.givesWay {
+                for await _ in nudges {
+                    let now = clock.now().uptime
+                    if life.deadline(at: now) <= now { return .timedOut }
+                    guard order.step.givesWay else { continue }
                     if await self.isOvertaken(order.step, order.record.key) { break }
                 }
                 return .interrupted
-            }
-            group.addTask {
-                await clock.sleep(untilSilentFor: limit, life)
-                return .timedOut
             }
             let first = await group.next()
             group.cancelAll()
@@ -209,7 +207,9 @@ extension Engine {
                     if case .done(.success(let result)) = end, first == .timedOut { return .success(result) }
                 }
                 guard first == .timedOut else { return nil }
-                return .failure(.transient(.timeout, "\(order.step) took longer than \(limit.manifestText)"))
+                return .failure(
+                    .transient(.timeout, "\(order.step) took longer than \(life.limit.manifestText)")
+                )
             }
             return outcome
         }
@@ -220,6 +220,7 @@ extension Engine {
     /// What only would have to wait is no reason to interrupt a step.
     private func isOvertaken(_ step: Step, _ key: DeploymentKey) async -> Bool {
         await observe(key)
+        noticeSuspension()
         guard !Task.isCancelled, degraded == nil, let entry = entries[key] else { return false }
         let now = seams.clock.now()
         switch decide(entry.record, observed: observation(of: entry), now: now, jitter: .none) {
@@ -235,22 +236,4 @@ private enum RaceEnd: Equatable {
     case done(Result<StepResult, Failure>)
     case timedOut
     case interrupted
-}
-
-extension EngineClock {
-    /// Returns once nothing was heard for so long; what was suspended with ERA gets its whole time again.
-    /// Returns early when the task is cancelled.
-    fileprivate func sleep(untilSilentFor limit: Duration, _ life: StepLife) async {
-        while !Task.isCancelled {
-            let deadline = life.lastSign(at: now().uptime) + limit
-            // Cancelled, the sleep has lost its race, and what it returns counts for nothing.
-            try? await sleep(until: deadline)
-            let now = now().uptime
-            if now - deadline > suspensionThreshold {
-                life.extend(at: now)
-            } else if life.lastSign(at: now) + limit <= now {
-                return
-            }
-        }
-    }
 }

@@ -26,8 +26,8 @@ public actor Engine: Service {
     var probePlaces = Places<ProbeJob.ID>()
     /// When the next full look is due.
     var resyncAt: Uptime?
-    /// Where the timer loop waits now, and how to make it look again.
-    var alarm: (at: Uptime?, ring: AsyncStream<Never>.Continuation)?
+    /// When the timer loop looks at the clock in any case: few, the earliest counts.
+    var alarms: Set<Uptime> = []
 
     var outbox = Outbox()
     /// Why nothing is written now; nil when all is well.
@@ -50,6 +50,7 @@ public actor Engine: Service {
     var hasEnded = false
 
     let work = Signal()
+    let timesChanged = Signal()
     let outboxReady = Signal()
     let pinsChanged = Signal()
     let progressed = ProgressReports()
@@ -165,14 +166,14 @@ public actor Engine: Service {
 
     /// Sets the timer of a deployment to what is next for it.
     func setTimer(_ key: DeploymentKey) {
-        let time = entries[key]?.nextAt
+        let time = entries[key]?.nextAt(seams.clock.now().uptime)
         timers.set(key, time)
         if let time { ring(before: time) }
     }
 
     /// Makes sure that the timer loop looks at the clock at this time.
     func ring(before time: Uptime) {
-        if let alarm, alarm.at.map({ time < $0 }) ?? true { alarm.ring.finish() }
+        if alarms.min().map({ time < $0 }) ?? true { timesChanged.raise() }
     }
 }
 

@@ -71,8 +71,11 @@ struct Entry {
         for revision in watched.keys where instances[revision] == nil { watched[revision] = nil }
     }
 
-    /// When to do something about it: the next pass, or the next probe.
-    var nextAt: Uptime? { (watched.values.compactMap(\.monitor.nextAt) + [lookAt].compactMap { $0 }).min() }
+    /// When to do something about it: the next pass, the next probe, the end of the step's time.
+    func nextAt(_ now: Uptime) -> Uptime? {
+        let others = [lookAt, underway?.deadline(at: now)].compactMap { $0 }
+        return (watched.values.compactMap(\.monitor.nextAt) + others).min()
+    }
 
     /// What a decision needs of the health of the instances.
     var verdicts: [RevisionNumber: HealthVerdict] { watched.mapValues(\.monitor.verdict) }

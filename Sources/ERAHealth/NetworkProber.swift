@@ -54,7 +54,9 @@ public final class NetworkProber: HealthProber {
         _ timeout: Duration,
         _ body: @escaping @Sendable () async throws -> ProbeOutcome
     ) async -> ProbeOutcome {
-        await withTaskGroup(of: ProbeOutcome.self) { group in
+        // Of the event loop, since a task's sleep leaves its timer behind when it is cancelled.
+        let alarm = group.any().scheduleTask(in: TimeAmount(timeout)) {}
+        return await withTaskGroup(of: ProbeOutcome.self) { group in
             group.addTask {
                 do {
                     return try await body()
@@ -64,7 +66,11 @@ public final class NetworkProber: HealthProber {
             }
             group.addTask {
                 do {
-                    try await Task.sleep(for: timeout)
+                    try await withTaskCancellationHandler {
+                        try await alarm.futureResult.get()
+                    } onCancel: {
+                        alarm.cancel()
+                    }
                     return .failed("\(what) had no answer within \(timeout)")
                 } catch {
                     return .failed("\(what) was cancelled")

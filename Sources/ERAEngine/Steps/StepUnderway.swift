@@ -9,9 +9,14 @@ struct StepUnderway {
     let nudge: AsyncStream<Void>.Continuation
     let life: StepLife
     var progress: StepProgress?
+    /// Its time was over, and it has been told so.
+    var isOver = false
+
+    /// When its time is over, as far as is known; nil when that was said.
+    func deadline(at now: Uptime) -> Uptime? { isOver ? nil : life.deadline(at: now) }
 }
 
-/// When a step last gave a sign of life; a class, since the step and its time limit share it.
+/// How long a step may still be silent; a class, since its adapters tell from threads of their own.
 final class StepLife: Sendable {
     private struct State {
         var last: Uptime
@@ -19,9 +24,14 @@ final class StepLife: Sendable {
         var isQueued = false
     }
 
+    /// How long it may give no sign of life.
+    let limit: Duration
     private let state: Mutex<State>
 
-    init(at now: Uptime) { state = Mutex(State(last: now)) }
+    init(limit: Duration, at now: Uptime) {
+        self.limit = limit
+        state = Mutex(State(last: now))
+    }
 
     func note(_ progress: StepProgress, at now: Uptime) {
         state.withLock { state in
@@ -31,11 +41,11 @@ final class StepLife: Sendable {
         }
     }
 
-    /// Starts the time limit again.
+    /// Starts the time limit again: ERA stood still.
     func extend(at now: Uptime) { state.withLock { $0.last = max($0.last, now) } }
 
-    /// The last sign; while the step waits for its turn, no time runs.
-    func lastSign(at now: Uptime) -> Uptime { state.withLock { $0.isQueued ? now : $0.last } }
+    /// When it is given up, if it stays silent; while it waits for its turn, no time runs.
+    func deadline(at now: Uptime) -> Uptime { state.withLock { $0.isQueued ? now : $0.last } + limit }
 
     /// When it last told how far it had come; nil when it never did.
     func progressedAt(_ now: Uptime) -> Uptime? {

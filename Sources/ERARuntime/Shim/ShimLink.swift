@@ -19,8 +19,15 @@ final class ShimLink: Sendable {
     }
 
     private struct Waiter {
-        var isMet: @Sendable (Snapshot) -> Bool
-        var continuation: CheckedContinuation<Snapshot?, Never>
+        let isMet: @Sendable (Snapshot) -> Bool
+        let continuation: CheckedContinuation<Snapshot?, Never>
+        /// A source, since it takes its time with it when it is cancelled.
+        let timer: any DispatchSourceTimer
+
+        func resume(with snapshot: Snapshot?) {
+            timer.cancel()
+            continuation.resume(returning: snapshot)
+        }
     }
 
     private struct State {
@@ -90,14 +97,16 @@ final class ShimLink: Sendable {
             await withCheckedContinuation { continuation in
                 let met: Snapshot? = state.withLock { state in
                     if isMet(state.snapshot) { return state.snapshot }
-                    state.waiters[number] = Waiter(isMet: isMet, continuation: continuation)
+                    let timer = DispatchSource.makeTimerSource(queue: queue)
+                    timer.schedule(deadline: .now() + limit.dispatchInterval)
+                    timer.setEventHandler { [weak self] in self?.giveUp(number) }
+                    timer.activate()
+                    state.waiters[number] = Waiter(isMet: isMet, continuation: continuation, timer: timer)
                     return nil
                 }
                 if let met { return continuation.resume(returning: met) }
-                if Task.isCancelled { return giveUp(number) }
-                queue.asyncAfter(deadline: .now() + limit.dispatchInterval) { [weak self] in
-                    self?.giveUp(number)
-                }
+                // It may have been cancelled before there was a waiter to give up.
+                if Task.isCancelled { giveUp(number) }
             }
         } onCancel: {
             giveUp(number)
@@ -108,8 +117,7 @@ final class ShimLink: Sendable {
     func disconnect() { end() }
 
     private func giveUp(_ number: Int) {
-        let waiter = state.withLock { $0.waiters.removeValue(forKey: number) }
-        waiter?.continuation.resume(returning: nil)
+        state.withLock { $0.waiters.removeValue(forKey: number) }?.resume(with: nil)
     }
 
     private func receive() {
@@ -155,13 +163,13 @@ final class ShimLink: Sendable {
     }
 
     private func changed() {
-        let met = state.withLock { state in
+        let (met, snapshot) = state.withLock { state in
             let snapshot = state.snapshot
             let met = state.waiters.filter { $0.value.isMet(snapshot) || snapshot.isClosed }
             for number in met.keys { state.waiters[number] = nil }
-            return met.values.map { ($0.continuation, snapshot) }
+            return (Array(met.values), snapshot)
         }
-        for (continuation, snapshot) in met { continuation.resume(returning: snapshot) }
+        for waiter in met { waiter.resume(with: snapshot) }
         onChange()
     }
 }
