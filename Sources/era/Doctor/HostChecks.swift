@@ -61,7 +61,7 @@ enum HostChecks {
         guard access(root, W_OK) == 0 else {
             return .warning(
                 "cgroups",
-                "cgroup v2, which this user may not change: limits need root, or a unit with Delegate=yes"
+                "cgroup v2, which this user may not change: limits need root, or a unit of systemd --user"
             )
         }
         return .good("cgroups", "v2 with cpu, memory, pids")
