@@ -7,7 +7,7 @@ package enum JSONText {
     package static func read(_ bytes: [UInt8]) throws -> JSONValue { try JSONValue(jsonText: bytes) }
 
     /// The canonical text, in UTF-8: without white space, members sorted by name.
-    package static func write(_ value: JSONValue) -> [UInt8] { Array(value.canonicalText.utf8) }
+    package static func write(_ value: JSONValue) -> [UInt8] { value.utf8Text(pretty: false) }
 
     /// Reads one manifest in YAML. What begins like a JSON object is read as that.
     ///

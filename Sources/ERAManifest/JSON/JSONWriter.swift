@@ -10,10 +10,13 @@ extension JSONValue {
     /// The value as JSON text (RFC 8259).
     /// - Parameter pretty: Two spaces of indentation and a line per member; else one line. Keys are sorted
     ///   either way.
-    public func text(pretty: Bool) -> String {
+    public func text(pretty: Bool) -> String { String(decoding: utf8Text(pretty: pretty), as: UTF8.self) }
+
+    /// ``text(pretty:)`` as the bytes that are sent.
+    public func utf8Text(pretty: Bool) -> [UInt8] {
         var writer = JSONWriter(isPretty: pretty)
         writer.write(self, depth: 0)
-        return String(decoding: writer.bytes, as: UTF8.self)
+        return writer.bytes
     }
 }
 
@@ -75,6 +78,11 @@ private struct JSONWriter {
     }
 
     private mutating func writeBytes(_ text: String) {
+        // Most need no escape, and are copied in one piece.
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C || $0 == 0x7F }) else {
+            bytes += text.utf8
+            return
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
