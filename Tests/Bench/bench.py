@@ -144,7 +144,7 @@ def parse(arguments):
     parser.add_argument(
         "--only", action="append", choices=["era", "supervisord", "bare"], help="measure these alone"
     )
-    parser.add_argument("--limit", type=float, default=330, help="seconds for the whole run (330)")
+    parser.add_argument("--limit", type=float, default=600, help="seconds for the whole run (600)")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args(arguments)
     options.only = options.only or ["bare", "supervisord", "era"]

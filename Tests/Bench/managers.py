@@ -165,14 +165,18 @@ class ERA(Manager):
 class UnixTransport(xmlrpc.client.Transport):
     """XML-RPC over a unix socket."""
 
+    # A supervisord that was killed with 500 programs starts them over and over while the old ones hold their ports,
+    # and has no time to answer.
+    TIMEOUT = 5
+
     def __init__(self, path):
         super().__init__()
         self._path = path
 
     def make_connection(self, host):
-        connection = http.client.HTTPConnection("localhost", timeout=60)
+        connection = http.client.HTTPConnection("localhost", timeout=self.TIMEOUT)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(60)
+        connection.sock.settimeout(self.TIMEOUT)
         connection.sock.connect(self._path)
         return connection
 
