@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test check fmt lint bench simulate soak docs picture clean
+.PHONY: help setup programs run env build core test smoke check fmt lint bench simulate soak docs picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -54,6 +54,9 @@ test: build ## Run every test
 		echo "== $$target"; \
 		swift test --skip-build --disable-xctest --filter "^$$target\\." || failed="$$failed $$target"; \
 	done; if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+smoke: build programs ## Run the integration tests on the release build: the optimizer has defects of its own
+	ERA_TEST_PROGRAMS=$(bin) swift test --skip-build --disable-xctest --filter '^IntegrationTests\.'
 
 check: lint test ## What CI runs: format, warnings as errors, every test
 

@@ -64,8 +64,10 @@ final class Machine: Sendable {
         for path in [manifests, data, run, secrets] { mkdir(path, 0o700) }
     }
 
-    /// The path of a program that is built beside the test bundle.
+    /// The path of a program: in the directory that `ERA_TEST_PROGRAMS` names
+    /// (`make smoke`), or beside the test bundle.
     static func product(_ name: String) -> String {
+        if let directory = getenv("ERA_TEST_PROGRAMS") { return String(cString: directory) + "/" + name }
         // The runner is the toolchain's own in some versions; then an argument names the bundle.
         let candidates = [target(ofLink: "/proc/self/exe") ?? ""] + CommandLine.arguments
         for candidate in candidates {
