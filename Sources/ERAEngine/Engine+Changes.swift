@@ -89,7 +89,8 @@ extension Engine {
     }
 }
 
-/// What came of writing one change. Not a `Result`: in a dictionary of those, Swift 6.3 loses some when it optimizes.
+/// What came of writing one change. Not a `Result`: in a dictionary of those,
+/// Swift 6.3 loses some when it optimizes.
 private struct WriteAttempt: Sendable {
     let index: Int
     let change: Outbox.Change

@@ -4,12 +4,12 @@ import ERAManifest
 import Logging
 public import ServiceLifecycle
 
-/// The shell around the core: reads sources, observes instances, asks `decide`, performs the one step it names,
-/// notes the outcome, and does so again.
+/// The shell around the core: reads sources, observes instances, asks `decide`, performs the one step it
+/// names, notes the outcome, and does so again.
 ///
-/// Level-triggered: whatever happens only names a deployment to look at. One pass at a time for a deployment, many
-/// in parallel, bounded. An actor, since passes, timers, sources and the API change the same table of records;
-/// no method keeps a decision across an `await`.
+/// Level-triggered: whatever happens only names a deployment to look at. One pass at a time for a deployment,
+/// many in parallel, bounded. An actor, since passes, timers, sources and the API change the same table of
+/// records; no method keeps a decision across an `await`.
 public actor Engine: Service {
     let options: EngineOptions
     let seams: EngineSeams
@@ -34,8 +34,8 @@ public actor Engine: Service {
     var degraded: String?
     /// Nothing may be concluded from what the store does not hold.
     var quarantinedCopy: String?
-    /// Instances that no record knows, since the database was lost. Whoever declares the deployment again takes
-    /// them up.
+    /// Instances that no record knows, since the database was lost. Whoever
+    /// declares the deployment again takes them up.
     var orphans: [DeploymentKey: [Orphan]] = [:]
     var hasStarted = false
     var isBootNoted = false
@@ -66,8 +66,8 @@ public actor Engine: Service {
 
     /// Loads the records, adopts what runs, and reconciles until the task is cancelled.
     ///
-    /// - Throws: What the store throws at start, or the workspace when it cannot say what there is; afterwards
-    ///   trouble is shown, not thrown.
+    /// - Throws: What the store throws at start, or the workspace when it cannot say what there is;
+    ///   afterwards trouble is shown, not thrown.
     public func run() async throws {
         try await load()
         await withDiscardingTaskGroup { group in
@@ -154,7 +154,8 @@ public actor Engine: Service {
         outbox.end()
     }
 
-    /// Asks for a pass; what it is about, the pass finds out itself. A step in progress may have to give way to it.
+    /// Asks for a pass; what it is about, the pass finds out itself. A step in
+    /// progress may have to give way to it.
     func wake(_ key: DeploymentKey, isUrgent: Bool = false) {
         guard let entry = entries[key] else { return }
         entry.underway?.nudge.yield()

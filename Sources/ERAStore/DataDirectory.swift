@@ -9,8 +9,9 @@ import Glibc
 /// - `era.db.corrupt-<time>`(`-wal`): a database that was found damaged, moved aside.
 /// - `era.db.missing-<time>`: a note that the database was gone while instances or volumes were there.
 ///
-/// While a file of the last two kinds is there, ``StoredState/quarantinedCopy`` names it, at each start: nothing is
-/// deleted on the strength of its absence from the records. An operator who has seen to it removes the file.
+/// While a file of the last two kinds is there, ``StoredState/quarantinedCopy`` names it, at
+/// each start: nothing is deleted on the strength of its absence from the records. An operator
+/// who has seen to it removes the file.
 struct DataDirectory: Sendable {
     let path: String
 
@@ -56,7 +57,8 @@ struct DataDirectory: Sendable {
 
     /// Reads every byte of the database and of its log.
     ///
-    /// - Throws: ``StoreFault/unwritable(_:)`` when the disk does not give one back: that is no damage of the file.
+    /// - Throws: ``StoreFault/unwritable(_:)`` when the disk does not give one
+    ///   back: that is no damage of the file.
     func readThrough() throws(StoreFault) {
         for path in [database, log] where exists(path) {
             let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -75,7 +77,8 @@ struct DataDirectory: Sendable {
     /// Moves the database and its log aside, together; keeps every byte.
     func quarantine(at now: WallTime) throws(StoreFault) {
         let name = unusedName("corrupt", at: now)
-        // The database first: should the log stay behind, it is a log without database, which is moved as well.
+        // The database first: should the log stay behind, it is a log
+        // without database, which is moved as well.
         for (from, to) in [(database, name), (log, name + "-wal"), (index, name + "-shm")] where exists(from)
         {
             guard rename(from, to) == 0 else { throw .system("moving \(from) to \(to)", errno: errno) }

@@ -42,7 +42,8 @@ struct StoreOpening {
         quarantinedCopy = directory.quarantinedCopy
         var last = max(contents.reserved, contents.newest)
         if last == 0, quarantinedCopy != nil {
-            // What the lost database had given out is not known; no store gives out a thousand a second for long.
+            // What the lost database had given out is not known; no store
+            // gives out a thousand a second for long.
             last = options.wallTime().sinceEpoch.milliseconds
         }
         lastVersion = last
@@ -51,7 +52,8 @@ struct StoreOpening {
 
     /// Looks at the database without writing to it or to its log.
     ///
-    /// - Throws: ``StoreFault``: `newerSchema`; anything else when it cannot be read, or is no database of era.
+    /// - Throws: ``StoreFault``: `newerSchema`; anything else when it cannot
+    ///   be read, or is no database of era.
     private static func inspect(_ directory: DataDirectory) throws(StoreFault) -> Finding {
         let size = fileSize(directory.database) ?? 0
         guard size > 0 else { return .sound }
@@ -84,11 +86,11 @@ struct StoreOpening {
         }
     }
 
-    /// The check's report of a page that could not be read: that is trouble of the disk or of memory, and says
-    /// nothing about what is on the page.
+    /// The check's report of a page that could not be read: that is trouble of the disk or of memory, and
+    /// says nothing about what is on the page.
     ///
-    /// SQLite tells it in the text of the problem and nowhere else: with the extended result code for a page of a
-    /// tree, without one for an overflow page, whose number it has found to be in range before.
+    /// SQLite tells it in the text of the problem and nowhere else: with the extended result code for a page
+    /// of a tree, without one for an overflow page, whose number it has found to be in range before.
     static func readError(in problems: [String]) -> DatabaseError? {
         for problem in problems {
             if problem.contains("failed to get page") {
@@ -147,8 +149,8 @@ struct StoreOpening {
 
     /// Whether an error says that the file is not, or not wholly, what was written.
     ///
-    /// Nothing else does: a database must not be set aside because memory ran out or a migration failed. A text
-    /// whose checksum is right but which does not decode is no damage either: another release wrote it.
+    /// Nothing else does: a database must not be set aside because memory ran out or a migration failed. A
+    /// text whose checksum is right but which does not decode is no damage either: another release wrote it.
     private static func isDamage(_ error: any Error) -> Bool {
         switch error {
         case let error as DatabaseError:

@@ -3,7 +3,8 @@ import Testing
 
 @testable import ERATestKit
 
-/// Deadlines, back-off, bake time and probes are measured by a clock that nobody sets; the wall clock is only shown.
+/// Deadlines, back-off, bake time and probes are measured by a clock that
+/// nobody sets; the wall clock is only shown.
 @Suite struct ClockJumpTests {
     /// A fact, and how long after the beginning it was noted.
     struct Fact: Hashable {

@@ -35,8 +35,10 @@ import Testing
         let least = ResourceLimits(cpu: CPUShare(millicores: 1))
         #expect(ControlGroups.settings(least).map(\.value) == ["1000 100000"])
         #expect(ControlGroups.settings(ResourceLimits()).isEmpty)
-        #expect(ControlGroups.restrictions(without: least) == [
-            "cpu limit not enforced: no writable cgroup v2 hierarchy"
-        ])
+        #expect(
+            ControlGroups.restrictions(without: least) == [
+                "cpu limit not enforced: no writable cgroup v2 hierarchy"
+            ]
+        )
     }
 }

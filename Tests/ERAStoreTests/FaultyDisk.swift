@@ -3,14 +3,15 @@ import Testing
 
 /// A library that is loaded before the C library and fails the calls that reach the disk, when told to.
 ///
-/// Why so: a device that fails flushes needs root and a device mapper, which containers do not have; SQLite's own
-/// table of system calls leaves out `fsync`. Between the program and the C library everything above is real: the
-/// store, GRDB, the host's SQLite, and the order of their calls.
+/// Why so: a device that fails flushes needs root and a device mapper, which containers do not have; SQLite's
+/// own table of system calls leaves out `fsync`. Between the program and the C library everything above is
+/// real: the store, GRDB, the host's SQLite, and the order of their calls.
 ///
-/// It also keeps what a power cut would leave: for each file under `FAULTY_DISK` a copy in `FAULTY_DISK_IMAGE`, to
-/// which the bytes that were written go with the flush that succeeds. A flush that fails drops them, as Linux does: it
-/// marks the pages clean, and the next flush succeeds without them (Rebello et al., "Can applications recover from
-/// fsync failures?", USENIX ATC 2020). Truncation and removal are durable at once, which is the harder case.
+/// It also keeps what a power cut would leave: for each file under `FAULTY_DISK` a copy in
+/// `FAULTY_DISK_IMAGE`, to which the bytes that were written go with the flush that succeeds. A flush that
+/// fails drops them, as Linux does: it marks the pages clean, and the next flush succeeds without them
+/// (Rebello et al., "Can applications recover from fsync failures?", USENIX ATC 2020). Truncation and removal
+/// are durable at once, which is the harder case.
 enum FaultyDisk {
     /// Whether this process was started with the library.
     static var isLoaded: Bool { dlsym(nil, "faulty_disk") != nil }

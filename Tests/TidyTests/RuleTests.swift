@@ -2,7 +2,8 @@ import Testing
 
 @Suite struct `The repository keeps its rules` {
     static let rules: [Rule] = [
-        .imports, .pureCore, .unsafeWords, .droppedErrors, .environment, .exhaustiveSwitches, .fileLength,
+        .imports, .pureCore, .unsafeWords, .droppedErrors, .environment, .exhaustiveSwitches, .commentWidth,
+        .fileLength,
         .functionLength, .documentation, .noLooseEnds, .noMachinePaths, .links,
     ]
 

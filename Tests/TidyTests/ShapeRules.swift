@@ -4,6 +4,30 @@ extension Rule {
     /// A function is about 60 lines; more than this is certainly two functions.
     static let functionLengthLimit = 100
 
+    /// The limit of .swift-format, which lets comments pass.
+    static let commentWidthLimit = 110
+
+    static let commentWidth = Rule(
+        name: "a comment is no wider than the code",
+        applies: { $0.hasSuffix(".swift") },
+        violations: { file in
+            file.lines.enumerated().compactMap { index, line in
+                let words = line.split(separator: " ")
+                // What has no second word, such as a long address, cannot be broken.
+                guard line.count > commentWidthLimit, words.count > 2, words[0].hasPrefix("//") else {
+                    return nil
+                }
+                let message = "\(line.count) columns, more than \(commentWidthLimit)"
+                return Violation(path: file.path, line: index + 1, message: message)
+            }
+        },
+        planted: [TextFile(path: "X.swift", text: "    /// " + String(repeating: "a word ", count: 15))],
+        innocent: [
+            TextFile(path: "X.swift", text: "    /// " + String(repeating: "ä wörd ", count: 14)),
+            TextFile(path: "X.swift", text: "/// https://example.org/" + String(repeating: "x", count: 100)),
+        ]
+    )
+
     static let fileLength = Rule(
         name: "a file is one idea",
         applies: { $0.hasSuffix(".swift") },
