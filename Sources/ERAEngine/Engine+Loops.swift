@@ -9,7 +9,7 @@ extension Engine {
         await withDiscardingTaskGroup { group in
             for await _ in work.stream {
                 let now = seams.clock.now().uptime
-                while let key = queue.take(limit: options.parallelLimit, at: now) {
+                while let key = queue.take(options.parallelLimit, options.waitingLimit, at: now) {
                     group.addTask { await self.pass(key) }
                 }
                 while probePlaces.count < options.probeLimit, let job = pendingProbes.popFirst() {
@@ -69,7 +69,7 @@ extension Engine {
         let isPassDue = entry.lookAt.map { $0 <= now } ?? false
         if isPassDue { entries[key]?.lookAt = nil }
         if let underway = entry.underway, let deadline = underway.deadline(at: now), deadline <= now {
-            entries[key]?.underway?.isOver = true
+            entries[key]?.underway?.toldOf = deadline
             underway.nudge.yield()
         }
         startProbes(key)
@@ -88,9 +88,16 @@ extension Engine {
         seams.logger.warning("resumed after a suspension; deadlines start again")
         // What was awaited is handled, and not noticed again.
         resyncAt = nil
-        for entry in entries.values { entry.underway?.life.extend(at: seams.clock.now().uptime) }
-        _ = timers.due(at: seams.clock.now().uptime)
-        for key in entries.keys.sorted() { note(.resumed(rebooted: false), for: key) }
+        let now = seams.clock.now().uptime
+        _ = timers.due(at: now)
+        for key in entries.keys.sorted() {
+            note(.resumed(rebooted: false), for: key)
+            // A pass sets its timer when it ends; one in a step does not end soon.
+            guard let underway = entries[key]?.underway else { continue }
+            underway.life.extend(at: now)
+            entries[key]?.lookAt = nil
+            setTimer(key)
+        }
         wakeAll()
     }
 
@@ -135,7 +142,6 @@ extension Engine {
             else { continue }
             entries[key] = nil
             timers.set(key, nil)
-            for dependency in entry.record.dependencies { dependents[dependency]?.remove(key) }
             outbox.add(.forget(key, uid: entry.record.uid))
             outboxReady.raise()
         }

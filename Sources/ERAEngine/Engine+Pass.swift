@@ -194,7 +194,6 @@ extension Engine {
                 for await _ in nudges {
                     let now = clock.now().uptime
                     if life.deadline(at: now) <= now { return .timedOut }
-                    guard order.step.givesWay else { continue }
                     if await self.isOvertaken(order.step, order.record.key) { break }
                 }
                 return .interrupted
@@ -215,20 +214,26 @@ extension Engine {
         }
     }
 
-    /// Whether something else is to be done now: what serves has ended
-    /// meanwhile, say, or the deadline is over.
+    /// Whether something else is to be done now: what serves has ended meanwhile, say, or the deadline is over.
     ///
-    /// What only would have to wait is no reason to interrupt a step.
+    /// What only would have to wait is no reason to interrupt a step. Says also when to ask again.
     private func isOvertaken(_ step: Step, _ key: DeploymentKey) async -> Bool {
+        defer { setTimer(key) }
+        guard step.givesWay else { return false }
         await observe(key)
         noticeSuspension()
         guard !Task.isCancelled, degraded == nil, let entry = entries[key] else { return false }
         let now = seams.clock.now()
-        switch decide(entry.record, observed: observation(of: entry), now: now, jitter: .none) {
+        let observed = observation(of: entry)
+        switch decide(entry.record, observed: observed, now: now, jitter: .none) {
         case .record: return true
-        case .run(let other): return other != step
-        case .wait, .idle: return false
+        case .run(let other) where other != step: return true
+        case .run, .wait, .idle: break
         }
+        let again = reviewTime(entry.record, observed: observed, now: now)
+        // What is due and cannot be done now is looked at a little later.
+        entries[key]?.lookAt = again.map { max($0, now.uptime + options.observationPause) }
+        return false
     }
 }
 

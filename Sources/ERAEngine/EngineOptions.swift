@@ -6,6 +6,8 @@ public struct EngineOptions: Sendable {
     public var interval = Duration.seconds(30)
     /// Deployments that are worked on at the same time, apart from those that wait for something slow.
     public var parallelLimit = 16
+    /// Likewise, together with those that wait; the same number again for what is urgent.
+    public var waitingLimit = 256
     /// Probes that are performed at the same time, apart from those that get no answer soon.
     public var probeLimit = 64
     /// Report what differs and mend nothing: no step is run.

@@ -12,53 +12,53 @@ import Testing
         queue.add("a")
         queue.add("b")
         queue.add("a")
-        #expect(queue.take(limit: 9, at: start) == "a")
-        #expect(queue.take(limit: 9, at: start) == "b")
-        #expect(queue.take(limit: 9, at: start) == nil)
+        #expect(queue.take(9, 99, at: start) == "a")
+        #expect(queue.take(9, 99, at: start) == "b")
+        #expect(queue.take(9, 99, at: start) == nil)
     }
 
     @Test func `a key that asks during its pass gets another one after it, never beside it`() {
         var queue = WorkQueue<String>()
         queue.add("a")
-        #expect(queue.take(limit: 9, at: start) == "a")
+        #expect(queue.take(9, 99, at: start) == "a")
         queue.add("a")
         queue.add("a")
-        #expect(queue.take(limit: 9, at: start) == nil)
+        #expect(queue.take(9, 99, at: start) == nil)
         queue.finish("a")
-        #expect(queue.take(limit: 9, at: start) == "a")
+        #expect(queue.take(9, 99, at: start) == "a")
         queue.finish("a")
-        #expect(queue.take(limit: 9, at: start) == nil)
+        #expect(queue.take(9, 99, at: start) == nil)
         #expect(queue.count == 0)
     }
 
     @Test func `no more than the limit are under way`() {
         var queue = WorkQueue<Int>()
         for key in 0..<5 { queue.add(key) }
-        #expect(queue.take(limit: 2, at: start) == 0)
-        #expect(queue.take(limit: 2, at: start) == 1)
-        #expect(queue.take(limit: 2, at: start) == nil)
+        #expect(queue.take(2, 99, at: start) == 0)
+        #expect(queue.take(2, 99, at: start) == 1)
+        #expect(queue.take(2, 99, at: start) == nil)
         queue.finish(0)
-        #expect(queue.take(limit: 2, at: start) == 2)
+        #expect(queue.take(2, 99, at: start) == 2)
     }
 
     @Test func `who holds a place for long frees it, and is not taken again before it ends`() {
         var queue = WorkQueue<Int>()
         for key in 0..<3 { queue.add(key) }
-        #expect(queue.take(limit: 1, at: start) == 0)
+        #expect(queue.take(1, 99, at: start) == 0)
         #expect(queue.oldestPlace == start)
         queue.freePlaces(heldFor: .seconds(1), at: start + .milliseconds(999))
-        #expect(queue.take(limit: 1, at: start) == nil)
+        #expect(queue.take(1, 99, at: start) == nil)
         queue.freePlaces(heldFor: .seconds(1), at: start + .seconds(1))
-        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 1)
+        #expect(queue.take(1, 99, at: start + .seconds(1)) == 1)
         queue.add(0)
         queue.finish(1)
-        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 2)
+        #expect(queue.take(1, 99, at: start + .seconds(1)) == 2)
         // Nobody waits, so nobody has to make room.
         #expect(queue.oldestPlace == nil)
         queue.finish(0)
-        #expect(queue.take(limit: 1, at: start + .seconds(1)) == nil)
+        #expect(queue.take(1, 99, at: start + .seconds(1)) == nil)
         queue.finish(2)
-        #expect(queue.take(limit: 1, at: start + .seconds(1)) == 0)
+        #expect(queue.take(1, 99, at: start + .seconds(1)) == 0)
     }
 
     @Test func `who is urgent comes first, once, and stays so through the pass under way`() {
@@ -66,26 +66,54 @@ import Testing
         for key in ["a", "b", "c"] { queue.add(key) }
         queue.add("c", isUrgent: true)
         queue.add("c")
-        #expect(queue.take(limit: 9, at: start) == "c")
-        #expect(queue.take(limit: 9, at: start) == "a")
+        #expect(queue.take(9, 99, at: start) == "c")
+        #expect(queue.take(9, 99, at: start) == "a")
         queue.add("a", isUrgent: true)
         queue.add("a")
         queue.finish("c")
         queue.add("c")
         queue.finish("a")
-        #expect(queue.take(limit: 9, at: start) == "a")
-        #expect(queue.take(limit: 9, at: start) == "b")
-        #expect(queue.take(limit: 9, at: start) == "c")
-        #expect(queue.take(limit: 9, at: start) == nil)
+        #expect(queue.take(9, 99, at: start) == "a")
+        #expect(queue.take(9, 99, at: start) == "b")
+        #expect(queue.take(9, 99, at: start) == "c")
+        #expect(queue.take(9, 99, at: start) == nil)
         for key in ["a", "b", "c"] { queue.finish(key) }
         #expect(queue.count == 0)
+    }
+
+    @Test func `who is urgent finds room, and lets another one through after three`() {
+        var queue = WorkQueue<String>()
+        for key in ["a", "b", "c"] { queue.add(key) }
+        #expect(queue.take(1, 99, at: start) == "a")
+        #expect(queue.take(1, 99, at: start) == nil)
+        for key in ["u", "v", "w", "x", "y"] { queue.add(key, isUrgent: true) }
+        #expect(queue.take(1, 99, at: start) == "u")
+        #expect(queue.take(1, 99, at: start) == nil)
+        let taken = (0..<6).map { _ in queue.take(9, 99, at: start) }
+        #expect(taken == ["v", "w", "b", "x", "y", "c"])
+    }
+
+    @Test func `who waits without a place is bounded as well`() {
+        var queue = WorkQueue<Int>()
+        for key in 0..<9 { queue.add(key) }
+        for key in 0..<4 {
+            #expect(queue.take(1, 4, at: start) == key)
+            queue.freePlaces(heldFor: .zero, at: start)
+        }
+        #expect(queue.take(1, 4, at: start) == nil)
+        queue.add(8, isUrgent: true)
+        #expect(queue.take(1, 4, at: start) == 8)
+        queue.finish(0)
+        queue.finish(1)
+        queue.freePlaces(heldFor: .zero, at: start)
+        #expect(queue.take(1, 4, at: start) == 4)
     }
 
     @Test func `thousands come out in the order in which they came in`() {
         var queue = WorkQueue<Int>()
         for key in 0..<5000 { queue.add(key) }
         for key in 0..<5000 {
-            #expect(queue.take(limit: 1, at: start) == key)
+            #expect(queue.take(1, 99, at: start) == key)
             queue.finish(key)
         }
     }

@@ -140,4 +140,46 @@ import Testing
         }
         #expect(defeat.failure.code == .progressDeadlineExceeded)
     }
+
+    /// What the full look repairs is no proof: it is an hour away.
+    private var patient: EngineOptions {
+        var options = EngineOptions()
+        options.interval = .seconds(3600)
+        return options
+    }
+
+    @Test func `a step that hangs is given up in time also after a suspension`() throws {
+        let world = World(options: patient)
+        world.faults.stall("start")
+        world.put(app())
+        world.clock.advance(by: .seconds(600))
+        world.settle()
+        #expect(!world.journal(app()).contains { $0.contains("Timeout") })
+        world.pass(.seconds(31))
+        #expect(world.journal(app()).contains("stepFailed(Start revision 1: Timeout)"))
+    }
+
+    @Test func `a download that tells of itself and then hangs is given up in time`() throws {
+        let world = World(options: patient)
+        world.faults.stall("fetch", telling: StepProgress(done: ByteCount(1), total: nil))
+        world.put(app { $0.progressDeadline = "30m" })
+        world.pass(.seconds(1500))
+        #expect(!world.journal(app()).contains { $0.contains("Timeout") })
+        world.faults.stall("fetch")
+        world.faults.fallSilent()
+        world.pass(.seconds(621))
+        #expect(world.journal(app()).contains("stepFailed(Fetch revision 1: Timeout)"))
+    }
+
+    @Test func `the progress deadline moves with the progress, and is kept to`() throws {
+        let world = World(options: patient)
+        world.faults.stall("fetch", telling: StepProgress(done: ByteCount(1), total: nil))
+        world.put(app())
+        world.pass(.seconds(300))
+        #expect(try world.phase(app()) == .fetching)
+        world.faults.stall("fetch")
+        world.faults.fallSilent()
+        world.pass(.seconds(135))
+        #expect(try world.phase(app()) == .failed)
+    }
 }

@@ -9,11 +9,14 @@ struct StepUnderway {
     let nudge: AsyncStream<Void>.Continuation
     let life: StepLife
     var progress: StepProgress?
-    /// Its time was over, and it has been told so.
-    var isOver = false
+    /// The end of its time that it was told of. A sign of life that came first has moved that on.
+    var toldOf: Uptime?
 
-    /// When its time is over, as far as is known; nil when that was said.
-    func deadline(at now: Uptime) -> Uptime? { isOver ? nil : life.deadline(at: now) }
+    /// When its time is over, as far as is known; nil when it was told so.
+    func deadline(at now: Uptime) -> Uptime? {
+        let deadline = life.deadline(at: now)
+        return deadline == toldOf ? nil : deadline
+    }
 }
 
 /// How long a step may still be silent; a class, since its adapters tell from threads of their own.

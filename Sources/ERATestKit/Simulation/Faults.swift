@@ -63,6 +63,9 @@ final class Faults: Sendable {
         state.withLock { $0.telling[prefix] = news }
     }
 
+    /// Who was telling goes on without a word, or hangs if it is stalled.
+    func fallSilent() { state.withLock { $0.telling = [:] } }
+
     /// Tells what ``stall(_:telling:)`` said, as long as it is to be told.
     func tell(_ name: String, _ progress: (StepProgress) -> Void) async throws {
         var count = 0

@@ -69,11 +69,11 @@ struct DeploymentRow: Equatable, Sendable {
     /// One sentence; while something is fetched or unpacked, how far that has come.
     var message: String {
         guard let progress = object.progress else { return object.summary }
-        let isInstalled = object.step == "Install"
+        let isInstalling = object.step == "Install"
         guard !progress.isQueued else {
-            return "waits for other \(isInstalled ? "installations" : "downloads")"
+            return "waits for other \(isInstalling ? "installations" : "downloads")"
         }
-        let verb = isInstalled ? "unpacked" : "fetched"
+        let verb = isInstalling ? "unpacked" : "fetched"
         let done = Self.size(progress.done)
         guard let total = progress.total, total.bytes > 0 else { return "\(verb) \(done)" }
         let percent = min(100, Int(Double(progress.done.bytes) / Double(total.bytes) * 100))
