@@ -11,11 +11,19 @@ extension DeploymentView {
     ///   Moments that are known by their uptime come out to the second before, and stay the same from one
     ///   answer to the next unless the wall clock is set.
     public func object(at now: Timestamp) -> DeploymentObject {
+        object(at: now, spec: ManifestBridge.spec(of: record.declaration.deployment))
+    }
+
+    /// Likewise, with the specs that were made before.
+    package func object(at now: Timestamp, specs: SpecCache) -> DeploymentObject {
+        object(at: now, spec: specs.json(of: record.declaration.deployment, record.key))
+    }
+
+    private func object(at now: Timestamp, spec: JSONValue) -> DeploymentObject {
         DeploymentObject(
             encoded: [
                 "apiVersion": .string(APIGroup.apiVersion), "kind": .string(APIGroup.kind),
-                "metadata": metadata, "spec": ManifestBridge.spec(of: record.declaration.deployment),
-                "status": status(BootClock(now)),
+                "metadata": metadata, "spec": spec, "status": status(BootClock(now)),
             ],
             key: record.key
         )

@@ -25,7 +25,7 @@ extension Responder {
             }
         }
         let now = now()
-        let objects = list.views.filter(choice.includes).map { $0.object(at: now) }
+        let objects = list.views.filter(choice.includes).map { $0.object(at: now, specs: specs) }
         let version = list.resourceVersion.description
         guard let inclusion = try tableInclusion(call) else {
             return Self.json(.list("DeploymentList", objects.map(\.json), resourceVersion: version))

@@ -7,13 +7,14 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// Turns a request into an answer; holds nothing that changes but the list of open streams.
+/// Turns a request into an answer; holds nothing that changes but the list of open streams and a cache.
 struct Responder: Sendable {
     let controlPlane: any ControlPlane
     let options: Options
     let now: @Sendable () -> Timestamp
     let logger: Logger
     let streams: OpenStreams
+    let specs = SpecCache()
 
     init(
         controlPlane: any ControlPlane,

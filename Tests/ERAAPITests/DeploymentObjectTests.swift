@@ -128,6 +128,18 @@ import Testing
         #expect(view.object(at: Samples.start).progress?.isQueued == true)
     }
 
+    @Test func `a spec that was made before is used for as long as it is the same`() throws {
+        let specs = SpecCache()
+        for version in ["1.0.0", "1.0.0", "2.0.0", "1.0.0"] {
+            let declared = try Samples.declared(try Samples.deployment(version))
+            let event = JournalEvent(at: Samples.start, declared)
+            let view = Samples.view(try DeploymentRecord(key: Samples.key, founding: event))
+            let object = view.object(at: Samples.start, specs: specs)
+            #expect(object.json == view.object(at: Samples.start).json)
+            #expect(object.json["spec"]?["version"] == .string(version))
+        }
+    }
+
     @Test func `a deployment that failed says why, and what is quarantined`() throws {
         let failure = Failure.permanent(.invalidSpec, "no such plugin: wsm; install it or name another")
         let record = try Samples.fold(
