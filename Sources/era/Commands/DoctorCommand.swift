@@ -73,32 +73,11 @@ struct DoctorCommand: AsyncParsableCommand {
             do {
                 let version = try await client.version()
                 let health = try await client.health()
-                return Self.findings(version, health)
+                return DaemonChecks.daemon(version, health) + DaemonChecks.sources(try await client.sources())
             } catch {
                 let advice = (error as? ClientError)?.exitCode == 3 ? "start it with: era daemon" : "\(error)"
                 return [.warning("daemon", "none answers at \(connection.socketPath); \(advice)")]
             }
         }
-    }
-
-    /// What a daemon that answers says of itself.
-    static func findings(_ version: VersionObject, _ health: EngineHealth) -> [Finding] {
-        var findings: [Finding] = []
-        if version.era != Era.version {
-            findings.append(
-                .warning(
-                    "daemon",
-                    "it is of version \(version.era), this program of \(Era.version): restart it"
-                )
-            )
-        }
-        if let degraded = health.degraded {
-            findings.append(.problem("daemon", "it cannot write: \(degraded)"))
-        } else if !health.isReady {
-            findings.append(.warning("daemon", "it has not looked at everything yet; ask again in a moment"))
-        }
-        let count = health.phases.values.reduce(0, +)
-        let state = "answers; \(Words.count(count, "deployment")), \(health.busy) busy"
-        return findings.isEmpty ? [.good("daemon", state)] : findings
     }
 }
