@@ -3,7 +3,8 @@ import Synchronization
 
 /// The JSON of specs as it was last made: a list makes that of every deployment, and hardly any has changed.
 ///
-/// What is kept is used only for a spec that equals the one it was made of. A class, since all answers share it.
+/// What is kept is used only for a spec that equals the one it was made of.
+/// A class, since all answers share it.
 package final class SpecCache: Sendable {
     /// More deployments than a daemon is meant for; beyond, all begins anew.
     private static let entryLimit = 4096

@@ -214,7 +214,8 @@ extension Engine {
         }
     }
 
-    /// Whether something else is to be done now: what serves has ended meanwhile, say, or the deadline is over.
+    /// Whether something else is to be done now: what serves has ended
+    /// meanwhile, say, or the deadline is over.
     ///
     /// What only would have to wait is no reason to interrupt a step. Says also when to ask again.
     private func isOvertaken(_ step: Step, _ key: DeploymentKey) async -> Bool {
