@@ -81,9 +81,15 @@ struct StoreOpening {
                 return .sound
             }
         } catch {
-            if isDamage(error) { return .damaged }
+            if isDamage(error) || isUnreadable(error) { return .damaged }
             throw refusal(error, directory)
         }
+    }
+
+    /// SQLite's answer to a schema or a header that it does not understand; where nothing but looking was
+    /// tried, nothing else is answered so.
+    private static func isUnreadable(_ error: any Error) -> Bool {
+        (error as? DatabaseError)?.resultCode == .SQLITE_ERROR
     }
 
     /// The check's report of a page that could not be read: that is trouble of the disk or of memory, and

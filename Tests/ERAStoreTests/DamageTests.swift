@@ -147,6 +147,27 @@ import Testing
         try await expectQuarantined(directory)
     }
 
+    /// After the magic text, the page size to the version number. Source: SQLite, "Database File Format", 1.3.
+    @Test(arguments: 16..<100)
+    func `a flipped bit in the header never keeps the store from opening`(offset: Int) async throws {
+        let directory = try await filled()
+        let path = "\(directory.path)/era.db"
+        let sound = try #require(bytes(path))
+        for mask: UInt8 in [1, 4, 0x80] {
+            var damaged = sound
+            damaged[offset] ^= mask
+            for name in entries(directory.path) { unlink("\(directory.path)/\(name)") }
+            try overwrite(path, damaged)
+            let store = try SQLiteRecordStore.open(dataDirectory: directory.path)
+            let state = try await store.load()
+            await store.close()
+            // Either nothing was lost, or every byte is kept aside.
+            guard state.records.count != 3 else { continue }
+            #expect(state.records.isEmpty)
+            #expect(state.quarantinedCopy.flatMap(bytes) == damaged, "byte \(offset), bits \(mask)")
+        }
+    }
+
     /// Result codes as SQLite's check puts them into its text (sqlite3.c, "unable to get the page").
     @Test(arguments: [
         ("Tree 3 page 3: unable to get the page. error code=266", true),  // SQLITE_IOERR_READ
