@@ -7,6 +7,7 @@ import Synchronization
 final class Watchers<Change: Sendable>: Sendable {
     private struct State {
         var nextID = 0
+        var hasEnded = false
         var readers: [Int: AsyncStream<Change>.Continuation] = [:]
     }
 
@@ -18,13 +19,18 @@ final class Watchers<Change: Sendable>: Sendable {
     var count: Int { state.withLock { $0.readers.count } }
     var isEmpty: Bool { count == 0 }
 
-    /// What is sent from now on. A reader that does not keep up sees its stream end.
+    /// What is sent from now on; nothing after ``finish()``. The stream of a reader that does not keep up ends.
     func add() -> AsyncStream<Change> {
         let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingOldest(limit))
-        let id = state.withLock { state in
+        let id: Int? = state.withLock { state in
+            guard !state.hasEnded else { return nil }
             state.nextID += 1
             state.readers[state.nextID] = continuation
             return state.nextID
+        }
+        guard let id else {
+            continuation.finish()
+            return stream
         }
         continuation.onTermination = { [weak self] _ in self?.forget(id) }
         return stream
@@ -37,9 +43,12 @@ final class Watchers<Change: Sendable>: Sendable {
         }
     }
 
-    /// Ends all streams.
+    /// Ends all streams, and those that are still asked for.
     func finish() {
-        let readers = state.withLock { $0.readers }
+        let readers = state.withLock { state in
+            state.hasEnded = true
+            return state.readers
+        }
         for reader in readers.values { reader.finish() }
     }
 

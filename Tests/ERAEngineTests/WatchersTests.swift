@@ -44,4 +44,11 @@ import Testing
         for stream in streams { #expect(await stream.reduce(into: []) { $0.append($1) } == [7]) }
         #expect(watchers.isEmpty)
     }
+
+    @Test func `who comes after the end of all sees the end`() async {
+        let watchers = Watchers<Int>(limit: 2)
+        watchers.finish()
+        #expect(await watchers.add().reduce(into: []) { $0.append($1) } == [])
+        #expect(watchers.isEmpty)
+    }
 }
