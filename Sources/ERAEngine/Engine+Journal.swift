@@ -96,7 +96,7 @@ extension Engine {
         for dependency in record.dependencies { dependents[dependency, default: []].insert(record.key) }
     }
 
-    private func unindexDependencies(of record: DeploymentRecord) {
+    func unindexDependencies(of record: DeploymentRecord) {
         for dependency in record.dependencies {
             dependents[dependency]?.remove(record.key)
             if dependents[dependency]?.isEmpty == true { dependents[dependency] = nil }
@@ -249,6 +249,8 @@ extension Engine {
                 try await seams.store.recover()
                 degraded = nil
                 seams.logger.notice("store works again")
+                // What files declared meanwhile was not taken in.
+                for id in sourceStates.keys.sorted() { sourceChanged(id) }
                 wakeAll()
             } catch {
                 seams.logger.debug("store still does not work", metadata: ["error": "\(error)"])

@@ -23,11 +23,13 @@ extension Engine {
             }
         }
         let ids = Set(plugins.keys).union(try await seams.workspace.instances())
-        for id in ids.sorted() {
+        let unknown = ids.sorted().filter { id in
             let record = entries[id.deployment]?.record
             // What is Deleted has left nothing: such an instance would be of a later life.
-            guard record?.phase == .deleted || record?.onDisk.contains(id.revision) != true else { continue }
-            orphans[id.deployment, default: []].append(await orphan(id, plugins[id]))
+            return record?.phase == .deleted || record?.onDisk.contains(id.revision) != true
+        }
+        for (id, orphan) in await describe(unknown, plugins) {
+            orphans[id.deployment, default: []].append(orphan)
         }
         guard !orphans.isEmpty else { return }
         let keys = orphans.keys.sorted()
@@ -37,6 +39,22 @@ extension Engine {
             "instances without a record; declare them again and they are taken over",
             metadata: ["deployments": "\(orphans.keys.sorted().map(\.description).joined(separator: ", "))"]
         )
+    }
+
+    /// What each of them is; some at once, since one that hangs takes its time to say nothing.
+    private func describe(
+        _ ids: [InstanceID],
+        _ listers: [InstanceID: any RuntimePlugin]
+    ) async -> [(InstanceID, Orphan)] {
+        await withTaskGroup(of: (InstanceID, Orphan).self) { group in
+            var found: [(InstanceID, Orphan)] = []
+            for (index, id) in ids.enumerated() {
+                if index >= orphanQuestionLimit, let next = await group.next() { found.append(next) }
+                group.addTask { (id, await self.orphan(id, listers[id])) }
+            }
+            for await next in group { found.append(next) }
+            return found.sorted { $0.0 < $1.0 }
+        }
     }
 
     /// - Parameter lister: The plugin that says it has the instance; nil where none does.
@@ -75,11 +93,17 @@ extension Engine {
         guard let found = orphans[key], let record = entries[key]?.record, record.phase != .deleted else {
             return
         }
+        guard let found = FoundInstances(found, of: record, at: seams.clock.now().wall) else {
+            orphans[key] = nil
+            return
+        }
+        // What no record knows is not forgotten before one does.
+        guard note(.found(found), for: key) else { return }
         orphans[key] = nil
-        guard let found = FoundInstances(found, of: record, at: seams.clock.now().wall),
-            note(.found(found), for: key)
-        else { return }
         entries[key]?.unpersisted = outbox.added
         pinsChanged.raise()
     }
 }
+
+/// Instances without a record that are asked about at the same time.
+let orphanQuestionLimit = 16

@@ -48,6 +48,10 @@ public actor Engine: Service {
     /// What the content store was last told to keep; nil before the first time.
     var pinned: Set<Digest>?
     var hasEnded = false
+    /// The records are here: before, nothing can be answered of them, and nothing decided.
+    var isLoaded = false
+    /// Who asked for something before the records were here; finished when they are, or never will be.
+    var loadWaiters: [AsyncStream<Never>.Continuation] = []
 
     let work = Signal()
     let timesChanged = Signal()
@@ -69,7 +73,14 @@ public actor Engine: Service {
     /// - Throws: What the store throws at start, or the workspace when it cannot say what there is;
     ///   afterwards trouble is shown, not thrown.
     public func run() async throws {
-        try await load()
+        do {
+            try await load()
+        } catch {
+            end()
+            throw error
+        }
+        isLoaded = true
+        releaseLoadWaiters()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.dispatch() }
             group.addTask { await self.keepTime() }
@@ -88,6 +99,8 @@ public actor Engine: Service {
                 }
             }
             await gracefulShutdownOrCancellation()
+            // Before the loops end: who comes later to wait for one of them would wait for ever.
+            hasEnded = true
             group.cancelAll()
         }
         await shutDown()
@@ -139,11 +152,7 @@ public actor Engine: Service {
     }
 
     private func shutDown() async {
-        hasEnded = true
-        for waiter in lookWaiters { waiter.done.finish() }
-        lookWaiters = []
-        watchers.finish()
-        eventWatchers.finish()
+        end()
         // The store is closed by whoever opened it; it says itself what could not be written.
         await drainOutbox()
         do {
@@ -152,6 +161,40 @@ public actor Engine: Service {
             seams.logger.error("last changes not written", metadata: ["error": "\(error)"])
         }
         outbox.end()
+    }
+
+    /// Whoever waits for what will not come goes on.
+    private func end() {
+        hasEnded = true
+        releaseLoadWaiters()
+        for waiter in lookWaiters { waiter.done.finish() }
+        lookWaiters = []
+        for id in sourceStates.keys {
+            for waiter in sourceStates[id]?.takeWaiters() ?? [] { waiter.finish() }
+        }
+        watchers.finish()
+        eventWatchers.finish()
+    }
+
+    private func releaseLoadWaiters() {
+        for waiter in loadWaiters { waiter.finish() }
+        loadWaiters = []
+    }
+
+    /// Returns when the records are here, the engine ends, or nobody waits for the answer any more.
+    func loaded() async {
+        guard !isLoaded, !hasEnded else { return }
+        let (stream, done) = AsyncStream<Never>.makeStream()
+        loadWaiters.append(done)
+        for await _ in stream {}
+    }
+
+    /// As ``loaded()``.
+    ///
+    /// - Throws: `CancellationError`: the records are not here.
+    func ensureLoaded() async throws {
+        await loaded()
+        guard isLoaded else { throw CancellationError() }
     }
 
     /// Asks for a pass; what it is about, the pass finds out itself. A step in

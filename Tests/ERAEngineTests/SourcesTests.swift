@@ -46,6 +46,27 @@ import Testing
         #expect(world.host.running.count == 2)
     }
 
+    @Test(arguments: 0..<30)
+    func `who asks for a resync while the engine ends does not wait for ever`(jobs: Int) {
+        let engine = Engine(seams: world.simulation.seams(world.faults.boot()))
+        let process = Task(executorPreference: world.simulation.executor) {
+            // It ends by being cancelled.
+            try? await engine.run()
+        }
+        put(app(), in: world.source)
+        world.pass(.seconds(1))
+        process.cancel()
+        for _ in 0..<jobs { _ = world.simulation.executor.runOne() }
+        let isAnswered = Mutex(false)
+        let asker = Task(executorPreference: world.simulation.executor) {
+            await engine.resync()
+            isAnswered.withLock { $0 = true }
+        }
+        defer { asker.cancel() }
+        world.settle()
+        #expect(isAnswered.withLock { $0 })
+    }
+
     @Test func `a source that cannot be read holds up no other`() {
         other.change { $0.isUnavailable = true }
         let process = run()

@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+import Logging
 
 /// What the API changes.
 extension Engine {
@@ -9,6 +10,7 @@ extension Engine {
         dryRun: Bool
     ) async throws -> AppliedDeployment {
         let key = deployment.key
+        try await ensureLoaded()
         // What is decided and not yet stored has no resource version yet.
         if expecting != nil { try await persist() }
         let known = entries[key].flatMap { $0.isShown ? $0 : nil }
@@ -30,7 +32,7 @@ extension Engine {
         let origin = Origin(source: SourceID.api.rawValue, path: nil)
         let change = declare(deployment, origin, isRevocable: true)
         try await acknowledged(since: mark)
-        guard let view = view(key) else { throw ControlFault.notFound(key) }
+        guard let view = currentView(key) else { throw ControlFault.notFound(key) }
         let effect: AppliedDeployment.Effect =
             known == nil ? .created : change == .unchanged ? .unchanged : .configured
         return AppliedDeployment(effect: effect, view: view)
@@ -83,12 +85,13 @@ extension Engine {
     }
 
     public func delete(_ key: DeploymentKey, dryRun: Bool) async throws -> DeploymentView {
+        try await ensureLoaded()
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
         guard !dryRun else { return entry.view }
         if entry.record.isBeingDeleted {
             // Somebody else has asked for it just now: no answer before it is durable.
             if outbox.veils[key] != nil { try await persist() }
-            return view(key) ?? entry.view
+            return currentView(key) ?? entry.view
         }
         try refuseForeign(entry, key)
         if let degraded { throw ControlFault.degraded(degraded) }
@@ -97,10 +100,11 @@ extension Engine {
         wake(key)
         let asked = entries[key] ?? entry
         try await acknowledged(since: mark)
-        return view(key) ?? asked.view
+        return currentView(key) ?? asked.view
     }
 
     public func request(_ intent: Intent, for key: DeploymentKey) async throws -> DeploymentView {
+        try await ensureLoaded()
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
         if let degraded { throw ControlFault.degraded(degraded) }
         let request = try operatorRequest(for: intent, entry.record)
@@ -110,7 +114,7 @@ extension Engine {
         }
         wake(key)
         try await acknowledged(since: mark)
-        return view(key) ?? entry.view
+        return currentView(key) ?? entry.view
     }
 
     private func operatorRequest(for intent: Intent, _ record: DeploymentRecord) throws -> OperatorRequest {
@@ -156,6 +160,7 @@ extension Engine {
     }
 
     public func confirmPrune() async throws -> [DeploymentKey] {
+        try await ensureLoaded()
         if let degraded { throw ControlFault.degraded(degraded) }
         var keys: [DeploymentKey] = []
         for id in sourceStates.keys.sorted() {
@@ -172,6 +177,17 @@ extension Engine {
             for id in sourceStates.keys { sourceStates[id]?.confirmed.subtract(keys) }
             throw error
         }
-        return keys
+        let waiting = Set(sourceStates.values.flatMap(\.waiting))
+        let later = keys.filter(waiting.contains)
+        if !later.isEmpty {
+            seams.logger.notice(
+                "deletions are confirmed and wait until a file of their source is written",
+                metadata: ["deployments": "\(later.map(\.description).joined(separator: ", "))"]
+            )
+        }
+        return keys.filter { key in
+            guard let record = entries[key]?.record else { return true }
+            return !waiting.contains(key) && (record.isBeingDeleted || record.phase == .deleted)
+        }
     }
 }

@@ -3,13 +3,24 @@ public import ERACore
 
 /// What the API reads.
 extension Engine: ControlPlane {
-    public func list() -> DeploymentList {
+    public func list() async -> DeploymentList {
+        await loaded()
+        return currentList
+    }
+
+    private var currentList: DeploymentList {
         // Keys are cheaper to sort than views.
-        let views = entries.keys.sorted().compactMap { view($0) }
+        let views = entries.keys.sorted().compactMap { currentView($0) }
         return DeploymentList(views: views, resourceVersion: outbox.resourceVersion)
     }
 
-    public func view(_ key: DeploymentKey) -> DeploymentView? {
+    public func view(_ key: DeploymentKey) async -> DeploymentView? {
+        await loaded()
+        return currentView(key)
+    }
+
+    /// One deployment as it may be shown; nil when there is none.
+    func currentView(_ key: DeploymentKey) -> DeploymentView? {
         guard let entry = entries[key] else { return nil }
         guard let veil = outbox.veils[key] else { return entry.isShown ? entry.view : nil }
         guard let record = veil.record, record.phase != .deleted else { return nil }
@@ -19,14 +30,15 @@ extension Engine: ControlPlane {
         return view
     }
 
-    public func watch() -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>) {
-        (list(), watchers.add())
+    public func watch() async -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>) {
+        await loaded()
+        return (currentList, watchers.add())
     }
 
     /// Tells those who watch how a deployment is now.
     func publish(_ key: DeploymentKey, isNew: Bool = false) {
         guard !watchers.isEmpty, let entry = entries[key] else { return }
-        if let view = view(key) {
+        if let view = currentView(key) {
             watchers.send(DeploymentChange(kind: isNew ? .added : .modified, view: view))
         } else if outbox.veils[key] == nil {
             watchers.send(DeploymentChange(kind: .deleted, view: entry.view))
@@ -69,7 +81,8 @@ extension Engine: ControlPlane {
         _ key: DeploymentKey,
         previous: Bool,
         _ request: LogRequest
-    ) throws -> AsyncThrowingStream<[UInt8], any Error> {
+    ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        try await ensureLoaded()
         guard let record = entries[key]?.record, record.phase != .deleted else {
             throw ControlFault.notFound(key)
         }
@@ -92,6 +105,7 @@ extension Engine: ControlPlane {
     }
 
     public func resync() async {
+        await loaded()
         let reads = sourceStates.keys.sorted().map { nextRead(of: $0) }
         for read in reads { for await _ in read {} }
         for await _ in nextLook() {}

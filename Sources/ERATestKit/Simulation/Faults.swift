@@ -82,7 +82,7 @@ final class Faults: Sendable {
     func fail(_ prefix: String) { state.withLock { _ = $0.failing.insert(prefix) } }
     func mend() { state.withLock { $0.failing = [] } }
 
-    private func isStalled(_ name: String) -> Bool {
+    func isStalled(_ name: String) -> Bool {
         state.withLock { state in state.stalled.contains { name.hasPrefix($0) } }
     }
 

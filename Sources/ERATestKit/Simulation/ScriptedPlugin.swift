@@ -53,6 +53,10 @@ struct ScriptedPlugin: RuntimePlugin {
     func status(_ id: InstanceID) async throws -> InstanceStatus {
         try faults.ensureAlive(incarnation)
         faults.chronicle.count("status")
+        if faults.isStalled("status \(id)") {
+            try await faults.clock.sleep(until: faults.clock.now().uptime + .seconds(5))
+            throw Failure.transient(.timeout, "no answer from \(id), which hangs")
+        }
         if faults.isOn, faults.random.chance(0.02) {
             throw Failure.transient(.timeout, "no answer from \(id), by script")
         }
