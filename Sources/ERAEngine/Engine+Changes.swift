@@ -64,7 +64,10 @@ extension Engine {
         let (changes, records) = outbox.takeBack(failed, error)
         guard !changes.isEmpty else { return }
         for (key, record) in records.sorted(by: { $0.key < $1.key }) { putBack(key, record) }
-        for change in changes where !change.orphans.isEmpty { orphans[change.key] = change.orphans }
+        for change in changes {
+            if !change.orphans.isEmpty { orphans[change.key] = change.orphans }
+            if case .deletionRequested = change.entry.event.kind { hold(change) }
+        }
         seams.logger.warning(
             "changes taken back, since they cannot be written",
             metadata: ["deployments": "\(records.keys.sorted().map(\.description).joined(separator: ", "))"]
@@ -74,12 +77,20 @@ extension Engine {
         for id in sourceStates.keys.sorted() { sourceChanged(id) }
     }
 
+    /// A deletion that was refused waits for a person as before, should the source still not declare it.
+    private func hold(_ change: Outbox.Change) {
+        guard let origin = change.before?.declaration.origin else { return }
+        let id = SourceID(origin.source)
+        guard sourceStates[id]?.waiting.contains(change.key) == false else { return }
+        sourceStates[id]?.held.append(change.key)
+    }
+
     private func putBack(_ key: DeploymentKey, _ record: DeploymentRecord?) {
         guard let entry = entries[key] else { return }
+        unindexDependencies(of: entry.record)
         guard let record else {
             entries[key] = nil
             timers.set(key, nil)
-            for dependency in entry.record.dependencies { dependents[dependency]?.remove(key) }
             return
         }
         if !record.isBeingDeleted { entries[key]?.deletionRequestedAt = nil }

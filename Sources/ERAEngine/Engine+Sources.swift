@@ -49,7 +49,8 @@ extension Engine {
             sourceStates[id]?.unavailable = nil
             sourceStates[id]?.readAt = seams.clock.now().wall
             sourceStates[id]?.wasRead = true
-            apply(id)
+            // Declarations that cannot be written would only pile up; recovery reads them again.
+            if degraded == nil { apply(id) }
         } catch is CancellationError {
             return
         } catch {
@@ -92,7 +93,7 @@ extension Engine {
         let recentlyPruned = state.recentlyPruned(at: now)
         let known = self.known
         let plan = IngestPlan(input(state, known, recentlyPruned))
-        let added = plan.declare.count { known[$0.deployment.key] == nil }
+        let added = plan.declare.count { isNew($0.deployment.key, at: now) }
         for wanted in plan.declare {
             declare(wanted.deployment, Origin(source: id.rawValue, path: wanted.path))
         }
@@ -101,12 +102,14 @@ extension Engine {
             note(.deletionRequested, for: key, isRevocable: state.confirmed.contains(key))
             wake(key)
         }
+        if !state.wasPlanned, !plan.delete.isEmpty { tellOfFirstPrunes(plan, of: id) }
         state.notePruned(plan.delete.filter { !state.confirmed.contains($0) }, added: added, at: now)
         report(plan, of: id)
         // Another source may have what this one has given up.
         if !plan.released.isEmpty {
             for other in sourceStates.keys.sorted() where other != id { sourceChanged(other) }
         }
+        sourceStates[id]?.wasPlanned = true
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
         sourceStates[id]?.blocked = plan.blocked
@@ -114,6 +117,25 @@ extension Engine {
         // it go again, that is another question.
         sourceStates[id]?.confirmed = plan.confirmed
         sourceStates[id]?.prunedAt = state.prunedAt
+    }
+
+    /// Whether a deployment makes up for one that went. One that went lately makes up for nothing: that it is
+    /// back is counted already.
+    private func isNew(_ key: DeploymentKey, at now: Uptime) -> Bool {
+        guard let record = entries[key]?.record else { return true }
+        guard case .deleted(let tombstone) = record.state else { return false }
+        return now - tombstone.at.uptime > pruneWindow
+    }
+
+    /// What an earlier process held back is not known any more.
+    private func tellOfFirstPrunes(_ plan: IngestPlan, of id: SourceID) {
+        seams.logger.warning(
+            "deleted at the first read since the start, since no file declares them",
+            metadata: [
+                "source": "\(id)",
+                "deployments": "\(plan.delete.map(\.description).joined(separator: ", "))",
+            ]
+        )
     }
 
     private func input(
@@ -147,7 +169,7 @@ extension Engine {
             )
         }
         let waiting = (plan.held + plan.blocked).sorted()
-        guard !waiting.isEmpty, waiting != sourceStates[id]?.waiting else { return }
+        guard let state = sourceStates[id], !waiting.isEmpty, waiting != state.unconfirmed else { return }
         seams.logger.warning(
             "deletions wait for: era prune --confirm",
             metadata: [

@@ -1,9 +1,9 @@
 import ERAContracts
 import ERACore
-import ERAEngine
 import Synchronization
 import Testing
 
+@testable import ERAEngine
 @testable import ERATestKit
 
 /// What is asked for through the API is durable when it is acknowledged, and
@@ -129,6 +129,39 @@ import Testing
         _ = try world.ask { try await $0.confirmPrune() }
         world.pass(.seconds(5))
         #expect(world.host.running.isEmpty)
+    }
+
+    /// The two alone would be no accident: only that they were held before keeps them.
+    @Test func `a refused confirmation of few among many deletes nothing later`() throws {
+        for index in 0..<10 { world.simulation.put(app(index)) }
+        world.settle()
+        world.pass(.seconds(60))
+        for index in 0..<5 {
+            world.remove(app(index))
+            world.pass(.seconds(1))
+        }
+        world.pass(.seconds(600))
+        #expect(world.host.running.count == 7)
+        try fill()
+        refused { try world.ask { try await $0.confirmPrune() } }
+        try recover()
+        #expect(world.host.running.count == 7)
+        #expect(try world.ask { await $0.sources() }.first?.heldPrunes.count == 2)
+        let keys = try world.ask { try await $0.confirmPrune() }
+        #expect(Set(keys) == [app(3).key, app(4).key])
+        world.pass(.seconds(5))
+        #expect(world.host.running.count == 5)
+    }
+
+    @Test func `a dependency that was refused is forgotten`() throws {
+        _ = try apply(app())
+        world.pass(.seconds(60))
+        try fill()
+        refused { try apply(app { $0.dependsOn = 1 }) }
+        let key = app(1).key
+        #expect(try world.ask { await $0.dependents[key] } == nil)
+        refused { try apply(app(2) { $0.dependsOn = 1 }) }
+        #expect(try world.ask { await $0.dependents[key] } == nil)
     }
 
     @Test func `what a file declares meanwhile is applied once there is space`() throws {

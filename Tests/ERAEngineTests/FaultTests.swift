@@ -1,9 +1,9 @@
 import ERAContracts
 import ERACore
-import ERAEngine
 import Synchronization
 import Testing
 
+@testable import ERAEngine
 @testable import ERATestKit
 
 @Suite struct FaultTests {
@@ -28,6 +28,23 @@ import Testing
         world.pass(.seconds(5))
         #expect(try world.ask { await $0.health() }.degraded == nil)
         #expect(try world.view(app())?.record.servedRevision == RevisionNumber(2))
+    }
+
+    @Test func `files that are saved again and again while the store is full pile nothing up`() throws {
+        let world = World()
+        world.put(app())
+        world.disk.setFull(true)
+        world.put(app { $0.minor = 1 })
+        world.pass(.seconds(5))
+        #expect(try world.ask { await $0.health() }.degraded != nil)
+        let before = try world.ask { await $0.outbox.added }
+        for minor: UInt in 2...50 { world.put(app { $0.minor = minor }) }
+        #expect(try world.ask { await $0.outbox.added } == before)
+        world.disk.setFull(false)
+        world.pass(.seconds(60))
+        #expect(try world.phase(app()) == .running)
+        let spec = try world.view(app())?.record.declaration.deployment
+        #expect(try spec == declared(app { $0.minor = 50 }))
     }
 
     @Test func `a store that is full at the start ends nothing, and all goes on when there is space`() throws

@@ -87,6 +87,50 @@ import Testing
         #expect(world.starts(app(4), 1) == 1)
     }
 
+    @Test func `what comes back makes up for itself and for nothing else`() throws {
+        for index in 0..<20 { world.simulation.put(app(index)) }
+        world.settle()
+        world.pass(.seconds(60))
+        for index in 0..<6 {
+            world.remove(app(index))
+            world.pass(.seconds(1))
+        }
+        #expect(world.host.running.count == 14)
+        for index in 0..<3 { world.put(app(index)) }
+        world.pass(.seconds(5))
+        #expect(world.host.running.count == 17)
+        for index in 6..<10 {
+            world.remove(app(index))
+            world.pass(.seconds(1))
+        }
+        #expect(world.host.running.count == 14, "six of twenty are gone, and the seventh is held")
+        #expect(try held() == 1)
+    }
+
+    @Test func `a confirmation says what is deleted now; the rest waits for a file and is still shown`()
+        throws
+    {
+        world.put(app(), app(1))
+        world.pass(.seconds(60))
+        world.source.change { $0.files = [:] }
+        world.simulation.checks.declaredAt = [:]
+        world.pass(.seconds(5))
+        #expect(try held() == 2)
+        world.source.change { state in
+            state.files["new.yaml"] = []
+            state.unsettled = ["new.yaml"]
+        }
+        world.settle()
+        #expect(try world.ask { try await $0.confirmPrune() } == [])
+        world.pass(.seconds(60))
+        #expect(world.host.running.count == 2)
+        #expect(try held() == 2)
+        world.source.change { $0.files["new.yaml"] = nil }
+        world.pass(.seconds(5))
+        #expect(world.host.running.isEmpty)
+        #expect(try held() == 0)
+    }
+
     @Test func `a file that was never readable is named, and a confirmation gets past it`() throws {
         fill()
         world.source.change { state in

@@ -39,6 +39,8 @@ struct SourceState: Sendable {
     var waiters: [AsyncStream<Never>.Continuation] = []
     /// It has been read, or found unavailable, at least once.
     var wasRead = false
+    /// What it declares has been taken in at least once.
+    var wasPlanned = false
 
     init(_ source: any ManifestSource) { self.source = source }
 
@@ -92,7 +94,9 @@ struct SourceState: Sendable {
     }
 
     /// Deletions that wait for a person.
-    var waiting: [DeploymentKey] { (held + blocked).sorted() }
+    var unconfirmed: [DeploymentKey] { (held + blocked).sorted() }
+    /// Deletions that wait: for a person, or confirmed and for a file that is being written.
+    var waiting: [DeploymentKey] { Set(held + blocked).union(confirmed).sorted() }
 
     /// What was pruned lately, at a time; what is older, or has come back, is forgotten.
     mutating func recentlyPruned(at now: Uptime) -> Set<DeploymentKey> {

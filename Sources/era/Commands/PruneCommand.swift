@@ -31,6 +31,8 @@ struct PruneCommand: AsyncParsableCommand {
         }
         let deleted = try await client.confirmPrune()
         for key in deleted { Console.line("deployment \(key) is being deleted") }
-        if deleted.isEmpty { Console.noteLine("nothing waits to be deleted") }
+        let waiting = try await client.sources().flatMap(\.heldPrunes)
+        for key in waiting { Console.noteLine("deployment \(key) still waits; see: era sources") }
+        if deleted.isEmpty, waiting.isEmpty { Console.noteLine("nothing waits to be deleted") }
     }
 }
