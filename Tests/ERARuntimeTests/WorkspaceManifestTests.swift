@@ -78,6 +78,18 @@ import Testing
         #expect(try await workspace.instances() == ids.sorted())
     }
 
+    @Test func `stray files and links hide no instance`() async throws {
+        let id = try instance("web")
+        try await prepare(id)
+        for name in ["notes", "default/notes", "default/web/7"] {
+            try scratch.write("data/instances/\(name)", "a file")
+        }
+        for name in ["link", "default/link", "default/web/8"] {
+            symlink("default", "\(scratch.data)/instances/\(name)")
+        }
+        #expect(try await workspace.instances() == [id])
+    }
+
     @Test func `a directory that cannot be read is an error, not an empty one`() async throws {
         try scratch.write("data/instances", "a file")
         await #expect(throws: Failure.self) { try await workspace.instances() }

@@ -103,12 +103,16 @@ public struct ProcessPlugin: RuntimePlugin {
 
     public func delete(_ id: InstanceID) async throws {
         let place = shims.place(id)
-        guard access(place.directory, F_OK) == 0 else { return }
+        guard access(place.directory, F_OK) == 0 else {
+            // Only that it is not there says that there is nothing to delete.
+            if errno == ENOENT || errno == ENOTDIR { return }
+            throw failure("look at", place.directory)
+        }
         if try await shims.status(id).mayHaveProcesses {
             throw Failure.transient(.pluginFault, "cannot delete \(id) while it runs; stop it first")
         }
         shims.forget(id)
-        await shims.releaseSockets(ofLast: place)
+        try await shims.releaseSockets(ofLast: place)
         // There only where a shim was killed: others remove their own.
         shims.options.groups?.remove(place.name)
         let folder = try Folder(root: place.directory)
@@ -117,22 +121,10 @@ public struct ProcessPlugin: RuntimePlugin {
     }
 
     public func instances() async throws -> [InstanceID] {
-        let root = options.dataDirectory + "/instances"
-        var found: [InstanceID] = []
-        for namespace in namesInDirectory(root) {
-            for name in namesInDirectory("\(root)/\(namespace)") {
-                for revision in namesInDirectory("\(root)/\(namespace)/\(name)") {
-                    let path = "\(root)/\(namespace)/\(name)/\(revision)/shim"
-                    guard let namespace = NamespaceName(rawValue: namespace),
-                        let name = DeploymentName(rawValue: name), let number = Int(revision),
-                        access(path, F_OK) == 0
-                    else { continue }
-                    let key = DeploymentKey(namespace: namespace, name: name)
-                    found.append(InstanceID(key, RevisionNumber(number)))
-                }
-            }
+        let root = options.dataDirectory
+        return try instanceDirectories(below: root).filter { id in
+            access("\(root)/instances/\(id)/\(ShimPlace.shimName)", F_OK) == 0
         }
-        return found.sorted()
     }
 
     public func changes() -> AsyncStream<InstanceID> { shims.changes() }

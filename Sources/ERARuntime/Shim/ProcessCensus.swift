@@ -46,9 +46,7 @@ actor ProcessCensus {
     }
 
     private static func look() throws -> [Entry] {
-        let names = namesInDirectory("/proc")
-        // We ourselves are always there.
-        guard !names.isEmpty else { throw failure("list", "/proc") }
+        let names = try allNamesInDirectory("/proc")
         let own = getpid()
         var entries: [Entry] = []
         for pid in names.compactMap({ Int32($0) }) where pid != own {

@@ -16,7 +16,7 @@ struct ProcessIdentity: Hashable, Sendable {
         return stat.startTime == startTime && !stat.hasEnded
     }
 
-    /// Sends a signal to this process and to no other.
+    /// Sends a signal to this process and to no other: where it cannot be told who has the number, to nobody.
     ///
     /// - Returns: Whether it was there to be signalled.
     @discardableResult
@@ -25,7 +25,7 @@ struct ProcessIdentity: Hashable, Sendable {
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         // The descriptor names whoever has the number now; if that is the process we mean, it stays it.
-        guard isAlive else { return false }
+        guard let stat = ProcessStat(pid: pid), stat.startTime == startTime else { return false }
         return era_spawn_pidfd_signal(descriptor, number) == 0
     }
 }

@@ -30,9 +30,11 @@ extension ShimClient {
     }
 
     /// Lets go of the sockets of a deployment, unless an instance other than this is still installed.
-    func releaseSockets(ofLast place: ShimPlace) async {
+    ///
+    /// - Throws: ``Failure`` when it cannot be told whether there is one.
+    func releaseSockets(ofLast place: ShimPlace) async throws {
         let parent = place.directory.dropLast("/\(place.instance.revision)".utf8.count)
-        let others = namesInDirectory(String(parent)).contains { name in
+        let others = try allNamesInDirectory(String(parent)).contains { name in
             name != place.instance.revision.description && access("\(parent)/\(name)/shim", F_OK) == 0
         }
         guard !others else { return }

@@ -25,9 +25,10 @@ struct StraySweep: Sendable {
     /// - Throws: ``Failure`` when that cannot be told.
     func survivors() async throws -> [ProcessIdentity] {
         let members = Set(groups?.processes(groupName) ?? [])
-        // The group's number is only theirs while its leader is.
-        let group = workload.flatMap { $0.isAlive ? $0.pid : nil }
-        return try await census.entries().filter { entry in
+        let entries = try await census.entries()
+        // The group's number is only theirs while its leader is, as seen by the same look.
+        let group = entries.contains { $0.identity == workload } ? workload?.pid : nil
+        return entries.filter { entry in
             entry.identity == workload || entry.identity == shim || members.contains(entry.identity.pid)
                 || entry.group == group || entry.marker == marker
         }.map(\.identity)
@@ -64,21 +65,4 @@ struct StraySweep: Sendable {
             waited += Self.pollPeriod
         }
     }
-}
-
-/// The names in a directory but `.` and `..` that begin so; empty when it cannot be read.
-func namesInDirectory(_ path: String, prefix: String = "") -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    let prefix = Array(prefix.utf8)
-    var names: [String] = []
-    while let entry = readdir(directory) {
-        // No text is made of the names of others: a run directory has one for each instance of the machine.
-        let name: String? = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-            guard bytes.starts(with: prefix) else { return nil }
-            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if let name, name != ".", name != ".." { names.append(name) }
-    }
-    return names
 }

@@ -28,7 +28,23 @@ struct Folder: ~Copyable {
         guard descriptor >= 0 else { throw .system("open the directory", path) }
     }
 
+    private init(descriptor: CInt, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
     deinit { _ = close(descriptor) }
+
+    /// Opens the entry; nil where it is gone or no directory.
+    ///
+    /// - Throws: ``Failure`` when that cannot be told.
+    func directory(_ name: String) throws(Failure) -> Folder? {
+        let path = "\(path)/\(name)"
+        let entry = era_open_at(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+        if entry >= 0 { return Folder(descriptor: entry, path: path) }
+        if [ENOTDIR, ELOOP, ENOENT].contains(errno) { return nil }
+        throw .system("open the directory", path)
+    }
 
     /// Makes the entry a directory and opens it; one that is there is fine.
     ///
@@ -82,12 +98,16 @@ struct Folder: ~Copyable {
         }
         defer { closedir(stream) }
         var names: [String] = []
+        // At an error readdir says the same as at the end.
+        errno = 0
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if let name, name != ".", name != ".." { names.append(name) }
+            errno = 0
         }
+        guard errno == 0 else { throw .system("list", path) }
         return names.sorted()
     }
 

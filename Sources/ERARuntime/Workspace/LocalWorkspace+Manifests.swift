@@ -33,27 +33,10 @@ extension LocalWorkspace {
     }
 
     public func instances() async throws -> [InstanceID] {
-        try await run { () throws(Failure) in
-            guard access("\(root)/instances", F_OK) == 0 || errno != ENOENT else { return [] }
-            let instances = try Folder("instances", in: Folder(root: root))
-            var found: [InstanceID] = []
-            for namespace in try instances.names() {
-                guard let namespaceName = NamespaceName(rawValue: namespace) else { continue }
-                let folder = try Folder(namespace, in: instances)
-                for name in try folder.names() {
-                    guard let deploymentName = DeploymentName(rawValue: name) else { continue }
-                    let key = DeploymentKey(namespace: namespaceName, name: deploymentName)
-                    for text in try Folder(name, in: folder).names() {
-                        guard let number = Int(text), number > 0, text == String(number) else { continue }
-                        found.append(InstanceID(key, RevisionNumber(number)))
-                    }
-                }
-            }
-            return found.sorted()
-        }
+        try await run { () throws(Failure) in try instanceDirectories(below: root) }
     }
 
-    private func instance(_ id: InstanceID, in top: borrowing Folder) throws(Failure) -> Folder {
+    func instance(_ id: InstanceID, in top: borrowing Folder) throws(Failure) -> Folder {
         let namespace = try Folder(id.deployment.namespace.rawValue, in: Folder("instances", in: top))
         return try Folder("\(id.revision)", in: Folder(id.deployment.name.rawValue, in: namespace))
     }
