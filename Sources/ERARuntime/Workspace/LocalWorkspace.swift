@@ -1,4 +1,3 @@
-import Dispatch
 public import ERAContracts
 public import ERACore
 import Glibc
@@ -11,9 +10,8 @@ import Glibc
 public struct LocalWorkspace: Workspace {
     let root: String
     private let secrets: SecretDirectory
-    /// File systems block; here they block no thread of Swift's pool. The
-    /// engine bounds how much runs at once.
-    private let queue = DispatchQueue(label: "era.workspace", attributes: .concurrent)
+    /// File systems block; here they block no thread of Swift's pool, and not more than a few others.
+    private let queue = BlockingQueue(label: "era.workspace")
 
     /// - Parameters:
     ///   - data: ERA's data directory, made already; absolute.
@@ -29,6 +27,26 @@ public struct LocalWorkspace: Workspace {
         artifact: StoredArtifact?
     ) async throws -> PreparedInstance {
         try await run { () throws(Failure) in try prepareNow(id, spec, artifact: artifact) }
+    }
+
+    public func existing(
+        _ id: InstanceID,
+        _ spec: DeploymentSpec,
+        artifact: StoredArtifact?
+    ) async throws -> PreparedInstance {
+        try await run { () throws(Failure) in
+            let environment = try environment(spec, in: id.deployment.namespace)
+            let directory = try instance(id, in: Folder(root: root)).path
+            return PreparedInstance(
+                id: id,
+                spec: spec,
+                directory: directory,
+                artifactPath: artifact?.path,
+                artifactName: artifact?.name,
+                environment: environment,
+                volumes: spec.volumes.map { located($0, id, below: directory) }
+            )
+        }
     }
 
     /// All keys of a secret as text, for whoever needs credentials.
@@ -189,6 +207,31 @@ extension LocalWorkspace {
         owner: Account?
     ) throws(Failure) -> PreparedInstance.Volume {
         let name = volume.name.rawValue
+        switch volume.source {
+        case .persistent:
+            let folder = try make("volumes", of: id.deployment, owner: owner).make(name)
+            // What is inside belongs to the workload; only a new user of the spec gets the top.
+            try folder.set(owner: owner, mode: 0o700)
+        case .hostPath(let path, _):
+            try checkHostPath(path, volume: name)
+        case .tmpfs:
+            let folder = try group("volumes", in: instance, owner: owner).make(name)
+            try folder.set(owner: owner, mode: 0o700)
+        case .secret(let secret):
+            let folder = try group("secrets", in: instance, owner: owner).make(name)
+            try folder.set(owner: owner, mode: 0o700)
+            try refresh(folder, secrets.files(secret, in: id.deployment.namespace), owner: owner)
+        }
+        return located(volume, id, below: instance.path)
+    }
+
+    /// Where a volume is once it is prepared.
+    private func located(
+        _ volume: VolumeSpec,
+        _ id: InstanceID,
+        below instance: String
+    ) -> PreparedInstance.Volume {
+        let name = volume.name.rawValue
         var result = PreparedInstance.Volume(
             name: volume.name,
             hostPath: "",
@@ -196,25 +239,15 @@ extension LocalWorkspace {
             isReadOnly: false
         )
         switch volume.source {
-        case .persistent:
-            let folder = try make("volumes", of: id.deployment, owner: owner).make(name)
-            // What is inside belongs to the workload; only a new user of the spec gets the top.
-            try folder.set(owner: owner, mode: 0o700)
-            result.hostPath = folder.path
+        case .persistent: result.hostPath = "\(root)/volumes/\(id.deployment)/\(name)"
         case .hostPath(let path, let readOnly):
-            try checkHostPath(path, volume: name)
             result.hostPath = path
             result.isReadOnly = readOnly
         case .tmpfs(let sizeLimit):
-            let folder = try group("volumes", in: instance, owner: owner).make(name)
-            try folder.set(owner: owner, mode: 0o700)
-            result.hostPath = folder.path
+            result.hostPath = "\(instance)/volumes/\(name)"
             result.tmpfs = PreparedInstance.Volume.Tmpfs(sizeLimit: sizeLimit)
-        case .secret(let secret):
-            let folder = try group("secrets", in: instance, owner: owner).make(name)
-            try folder.set(owner: owner, mode: 0o700)
-            try refresh(folder, secrets.files(secret, in: id.deployment.namespace), owner: owner)
-            result.hostPath = folder.path
+        case .secret:
+            result.hostPath = "\(instance)/secrets/\(name)"
             result.isReadOnly = true
         }
         return result
