@@ -29,8 +29,11 @@ import Testing
             arriving.check("500 arrive")
 
             try write("", to: crash)
+            // What runs for the daemon may be the shell still, on its way to become the sleeper.
+            try await eventually("all are sleepers") {
+                machine.processes().count { $0.command == "sleep" } == Self.count
+            }
             let sleepers = machine.processes().filter { $0.command == "sleep" }
-            #expect(sleepers.count == Self.count)
             for process in sleepers { kill(process.pid, SIGKILL) }
             let end = ContinuousClock.now + .seconds(15)
             let crashing = try await latencies(machine, control) { ContinuousClock.now > end }
