@@ -9,6 +9,12 @@ public protocol Workspace: Sendable {
     func prepare(_ id: InstanceID, _ spec: DeploymentSpec, artifact: StoredArtifact?) async throws
         -> PreparedInstance
 
+    /// What `prepare` gave for an instance, with its secrets as they are now; only reads.
+    ///
+    /// - Throws: ``Failure``: `SecretMissing`; `FileSystemError` where the instance has no directory.
+    func existing(_ id: InstanceID, _ spec: DeploymentSpec, artifact: StoredArtifact?) async throws
+        -> PreparedInstance
+
     /// Whether each port of the spec that ERA does not hold itself can be bound now.
     ///
     /// - Throws: ``Failure`` `PortTaken`, transient, which names the port

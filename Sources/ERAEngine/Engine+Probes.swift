@@ -8,6 +8,7 @@ struct ProbeJob: Sendable {
         let key: DeploymentKey
         let revision: RevisionNumber
         let startedAt: Uptime
+        let watch: Int
         let kind: ProbeKind
     }
 
@@ -15,10 +16,17 @@ struct ProbeJob: Sendable {
     let revision: RevisionNumber
     /// Names the start that is probed: an outcome for an earlier one counts for nothing.
     let startedAt: Uptime
+    /// Names the monitor that asked: the same start has another one after it could not be observed.
+    let watch: Int
     let kind: ProbeKind
     let spec: ProbeSpec
 
-    var id: ID { ID(key: key, revision: revision, startedAt: startedAt, kind: kind) }
+    var id: ID { ID(key: key, revision: revision, startedAt: startedAt, watch: watch, kind: kind) }
+
+    /// Whether it is this monitor that asked.
+    func isFor(_ watched: Entry.Watched?) -> Bool {
+        watched?.startedAt == startedAt && watched?.serial == watch
+    }
 }
 
 /// Probes run beside the passes; their outcomes only feed the monitors and wake the deployment.
@@ -35,6 +43,7 @@ extension Engine {
                         key: key,
                         revision: revision,
                         startedAt: watched.startedAt,
+                        watch: watched.serial,
                         kind: kind,
                         spec: spec
                     )
@@ -52,7 +61,7 @@ extension Engine {
             if !pendingProbes.isEmpty { work.raise() }
         }
         // It may have waited long, and its instance be gone: nothing is prepared for that one again.
-        guard entries[job.key]?.watched[job.revision]?.startedAt == job.startedAt else { return }
+        guard job.isFor(entries[job.key]?.watched[job.revision]) else { return }
         let begunAt = seams.clock.now().uptime
         let outcome: ProbeOutcome
         do {
@@ -60,9 +69,7 @@ extension Engine {
         } catch {
             outcome = .failure("cannot be performed: \(error)")
         }
-        guard var watched = entries[job.key]?.watched[job.revision], watched.startedAt == job.startedAt else {
-            return
-        }
+        guard var watched = entries[job.key]?.watched[job.revision], job.isFor(watched) else { return }
         let now = seams.clock.now().uptime
         if case .failure = outcome,
             now - begunAt > .seconds(job.spec.timeoutSeconds) + suspensionThreshold
@@ -98,7 +105,12 @@ extension Engine {
             let port = try spec.resolve(reference)
             target = .tcp(host: host ?? port.host, port: port.number)
         case .exec(let command):
-            let instance = try await executor.prepared(job.revision, record)
+            // Only looked at: its purge may be under way, and nothing is to be fetched or made for a probe.
+            let instance = try await seams.workspace.existing(
+                InstanceID(job.key, job.revision),
+                spec,
+                artifact: record.artifacts[job.revision]
+            )
             let environment = try await executor.plugin(spec).probeEnvironment(instance)
             target = .exec(command: command, environment: environment)
         }

@@ -6,6 +6,8 @@ struct Entry {
     /// A health monitor and the start that it watches: another start needs another monitor.
     struct Watched {
         let startedAt: Uptime
+        /// Tells the monitors of a deployment apart, also two of the same start.
+        let serial: Int
         var monitor: HealthMonitor
     }
 
@@ -21,6 +23,7 @@ struct Entry {
     var lookAt: Uptime?
     var observation = Observation()
     var watched: [RevisionNumber: Watched] = [:]
+    private var nextSerial = 0
     /// When an earlier step, which may have failed, last told how far it had come.
     var progressedAt: Uptime?
 
@@ -59,8 +62,10 @@ struct Entry {
                 continue
             }
             guard watched[revision]?.startedAt != running.startedAt else { continue }
+            nextSerial += 1
             watched[revision] = Watched(
                 startedAt: running.startedAt,
+                serial: nextSerial,
                 monitor: HealthMonitor(
                     spec.health,
                     startedAt: running.startedAt,

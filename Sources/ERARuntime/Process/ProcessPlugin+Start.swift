@@ -84,7 +84,9 @@ extension ProcessPlugin {
         let place = shims.place(instance.id)
         let user = try user(spec)
         let directory = try workingDirectory(spec, place)
-        let files = instance.artifactPath == nil ? nil : place.filesDirectory
+        // A revision that was found without a record has its files, and nobody knows the archive.
+        let hasFiles = instance.artifactPath != nil || spec.artifact != nil
+        let files = hasFiles ? place.filesDirectory : nil
         let lookup = CommandPath(searchPath: options.searchPath, files: files)
         guard let command = spec.command.first, let path = lookup.resolve(command) else {
             let command = spec.command.first ?? ""

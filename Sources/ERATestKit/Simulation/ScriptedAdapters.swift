@@ -25,6 +25,18 @@ struct ScriptedWorkspace: Workspace {
         }
     }
 
+    func existing(
+        _ id: InstanceID,
+        _ spec: DeploymentSpec,
+        artifact: StoredArtifact?
+    ) async throws -> PreparedInstance {
+        try faults.ensureAlive(incarnation)
+        guard host.state.withLock({ $0.workspaces.contains(id) }) else {
+            throw Failure.permanent(.fileSystemError, "\(id) has no directory")
+        }
+        return PreparedInstance(id: id, spec: spec, directory: "/instances/\(id)")
+    }
+
     func checkPorts(_ spec: DeploymentSpec) async throws { try faults.ensureAlive(incarnation) }
 
     func keepManifest(_ manifest: String, of id: InstanceID) async throws {
@@ -112,6 +124,11 @@ struct ScriptedProber: HealthProber {
 
     func probe(_ request: ProbeRequest) async -> ProbeOutcome {
         faults.chronicle.count("probe")
+        if faults.isStalled("probe") {
+            try? await faults.clock.sleep(until: faults.clock.now().uptime + .seconds(30 * 24 * 3600))
+        }
+        // A command does nothing but say that it could be run.
+        if case .exec = request.target { return .success }
         guard case .tcp(_, let port) = request.target, let key = owners(port) else {
             return .failure("nobody listens")
         }

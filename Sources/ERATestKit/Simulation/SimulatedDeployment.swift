@@ -10,6 +10,7 @@ struct SimulatedDeployment {
     var minor: UInt = 0
     var behaviour = SimulatedHost.Behaviour.good
     var hasProbe = true
+    var hasExecProbe = false
     var dependsOn: Int?
     var progressDeadline = "2m"
 
@@ -52,6 +53,9 @@ struct SimulatedDeployment {
         var probes: [String] = []
         if hasProbe {
             probes.append("liveness: {tcpSocket: {port: main}, periodSeconds: 2, failureThreshold: 2}")
+        }
+        if hasExecProbe {
+            probes.append("readiness: {exec: {command: [\"true\"]}, periodSeconds: 2}")
         }
         if behaviour == .neverReady {
             probes.append("startup: {tcpSocket: {port: main}, periodSeconds: 20, failureThreshold: 1000}")
