@@ -96,7 +96,8 @@ import Testing
             world.pass(.seconds(1))
         }
         #expect(world.host.running.count == 14)
-        for index in 0..<3 { world.put(app(index)) }
+        for index in 0..<3 { world.simulation.put(app(index)) }
+        world.settle()
         world.pass(.seconds(5))
         #expect(world.host.running.count == 17)
         for index in 6..<10 {
