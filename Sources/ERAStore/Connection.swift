@@ -2,20 +2,24 @@ import ERAContracts
 import ERACore
 import FoundationEssentials
 import GRDB
+import Synchronization
 
 /// The one connection to the database. Every method waits for the disk: call it on the store's ``DiskQueue``.
 struct Connection: Sendable {
     let path: String
     let queue: DatabaseQueue
     private let afterCommit: @Sendable () throws -> Void
+    private let gate = ConnectionGate()
 
     /// Opens the database for writing and brings its tables up to date.
     ///
     /// The file must be there. With exclusive locking the index of the log is in memory: no `-shm` file, and
     /// no other program can come in between.
     ///
+    /// - Parameter isForReading: Leaves the log as it is, which no space is needed for: what is there can be
+    ///   read, and nothing may be written.
     /// - Throws: SQLite's own error: whoever opens must tell damage from other trouble.
-    init(path: String, options: StoreOptions) throws {
+    init(path: String, options: StoreOptions, isForReading: Bool = false) throws {
         self.path = path
         afterCommit = options.afterCommit
         var configuration = Configuration()
@@ -34,6 +38,7 @@ struct Connection: Sendable {
         }
         queue = try DatabaseQueue(path: path, configuration: configuration)
         try Schema.migrator.migrate(queue)
+        guard !isForReading else { return }
         // From here on nothing rests on pages that an earlier, failed fsync may have left in the cache only.
         try queue.writeWithoutTransaction { db in
             let isBusy = try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -44,6 +49,7 @@ struct Connection: Sendable {
     /// Closes the connection; what was committed is moved from the log into
     /// the database, where that can be done.
     func close() {
+        gate.close()
         try? queue.close()  // a failure leaves the log, which the next opening reads
     }
 
@@ -51,6 +57,7 @@ struct Connection: Sendable {
 
     /// Writes a batch: all of it, or nothing.
     func write(_ batch: Batch, options: StoreOptions) throws(StoreFault) {
+        try gate.check(path)
         do {
             let prepared = try PreparedBatch(batch)
             try queue.inTransaction { db in
@@ -69,6 +76,7 @@ struct Connection: Sendable {
     ///
     /// - Returns: The deployments that were touched, as they are now; nil where there is nothing left.
     func undo(after version: ResourceVersion) throws(StoreFault) -> [DeploymentKey: WrittenRecord?] {
+        try gate.check(path)
         do {
             var restored: [DeploymentKey: WrittenRecord?] = [:]
             try queue.inTransaction { db in
@@ -85,6 +93,7 @@ struct Connection: Sendable {
     ///
     /// - Returns: The number of entries left.
     func trim(_ key: DeploymentKey, keep: Int) throws(StoreFault) -> Int {
+        try gate.check(path)
         do {
             var left = 0
             try queue.inTransaction { db in
@@ -100,11 +109,25 @@ struct Connection: Sendable {
     // MARK: Reading
 
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreFault) -> Value {
+        try gate.check(path)
         do {
             return try queue.read(body)
         } catch {
             throw StoreFault(error, path: path)
         }
+    }
+}
+
+/// Whether a connection is open still: SQLite must not be asked after that. A class, since all copies of the
+/// connection share it.
+private final class ConnectionGate: Sendable {
+    private let isClosed = Mutex(false)
+
+    func close() { isClosed.withLock { $0 = true } }
+
+    func check(_ path: String) throws(StoreFault) {
+        guard isClosed.withLock({ $0 }) else { return }
+        throw .unwritable("\(path) is closed until it can be opened again; era then goes on by itself")
     }
 }
 

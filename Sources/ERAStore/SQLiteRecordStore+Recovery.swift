@@ -26,13 +26,27 @@ extension SQLiteRecordStore {
     private func reopen() async throws {
         let (old, path, options) = (connection, directory.database, options)
         let durable = ResourceVersion(durableVersion)
-        let opened = try await disk.run {
-            old.close()
-            let new: Connection
-            do { new = try Connection(path: path, options: options) } catch {
-                throw StoreFault(error, path: path)
+        let opened: (connection: Connection, restored: [DeploymentKey: WrittenRecord?])
+        do {
+            opened = try await disk.run {
+                old.close()
+                let new: Connection
+                do { new = try Connection(path: path, options: options) } catch {
+                    throw StoreFault(error, path: path)
+                }
+                do { return (new, try new.undo(after: durable)) } catch {
+                    new.close()
+                    throw error
+                }
             }
-            return (connection: new, restored: try new.undo(after: durable))
+        } catch {
+            // What is there can be read meanwhile; without that, reading fails as well.
+            if let reading = try? await disk.run({
+                try Connection(path: path, options: options, isForReading: true)
+            }) {
+                connection = reading
+            }
+            throw error
         }
         connection = opened.connection
         for (key, state) in opened.restored { written[key] = state }

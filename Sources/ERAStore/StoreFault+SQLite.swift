@@ -19,6 +19,10 @@ extension StoreFault {
             self = .broken("\(path): \(error)")
             return
         }
+        if error.extendedResultCode == .SQLITE_IOERR_SHMSIZE {
+            self = .unwritable("no space left beside \(path); free some, era then goes on by itself")
+            return
+        }
         switch error.resultCode {
         case .SQLITE_FULL:
             self = .unwritable("no space left to write \(path); free some, era then goes on by itself")

@@ -25,10 +25,11 @@ struct StoreOpening {
         try directory.prepare()
         lock = try DirectoryLock(path: directory.lock)
         try directory.prepareDatabase(at: options.wallTime())
+        var trouble: StoreFault?
         if try Self.inspect(directory) == .sound,
             let opened = try Self.openSound(directory, options)
         {
-            (connection, contents) = opened
+            (connection, contents, trouble) = opened
         } else {
             // SQLite reports a place that the disk does not give back as corrupt, too.
             try directory.readThrough()
@@ -37,7 +38,7 @@ struct StoreOpening {
             guard let opened = try Self.openSound(directory, options) else {
                 throw .broken("the new database \(directory.database) cannot be read back; check the disk")
             }
-            (connection, contents) = opened
+            (connection, contents, trouble) = opened
         }
         quarantinedCopy = directory.quarantinedCopy
         var last = max(contents.reserved, contents.newest)
@@ -47,7 +48,8 @@ struct StoreOpening {
             last = options.wallTime().sinceEpoch.milliseconds
         }
         lastVersion = last
-        (reservedVersion, fault) = Self.reserve(after: last, connection, options)
+        (reservedVersion, fault) =
+            trouble.map { (last, $0) } ?? Self.reserve(after: last, connection, options)
     }
 
     /// Looks at the database without writing to it or to its log.
@@ -82,6 +84,9 @@ struct StoreOpening {
             }
         } catch {
             if isDamage(error) || isUnreadable(error) { return .damaged }
+            // Looking needs a little space for the index of the log, opening does not: then that shows it.
+            let code = (error as? DatabaseError)?.extendedResultCode
+            if code == .SQLITE_IOERR_SHMSIZE || code == .SQLITE_IOERR_SHMOPEN { return .sound }
             throw refusal(error, directory)
         }
     }
@@ -111,16 +116,26 @@ struct StoreOpening {
         return nil
     }
 
+    /// Opens the database and reads it; on a full disk for reading alone, with the reason.
+    ///
     /// - Returns: Nil when a row turns out to be damaged.
     private static func openSound(
         _ directory: DataDirectory,
         _ options: StoreOptions
-    ) throws(StoreFault) -> (Connection, RecordReader.Contents)? {
+    ) throws(StoreFault) -> (Connection, RecordReader.Contents, StoreFault?)? {
         var opened: Connection?
         do {
-            let connection = try Connection(path: directory.database, options: options)
-            opened = connection
-            return (connection, try connection.queue.read(RecordReader.contents))
+            var trouble: StoreFault?
+            do {
+                opened = try Connection(path: directory.database, options: options)
+            } catch let error as DatabaseError {
+                let fault = StoreFault(error, path: directory.database)
+                guard case .unwritable = fault, error.resultCode != .SQLITE_BUSY else { throw error }
+                trouble = fault
+                opened = try Connection(path: directory.database, options: options, isForReading: true)
+            }
+            guard let connection = opened else { return nil }
+            return (connection, try connection.queue.read(RecordReader.contents), trouble)
         } catch {
             opened?.close()
             if isDamage(error) { return nil }

@@ -178,6 +178,9 @@ import Testing
         do { try await store.recover() } catch let caught as StoreFault { stillFull = caught }
         if stillFull != nil {
             guard case .unwritable = stillFull else { throw Unexpected("\(String(describing: stillFull))") }
+            // The connection was closed on the way, and may not be open again.
+            _ = try? await store.events(nil)
+            _ = try? await store.journal(life.key)
             release()
             try await store.recover()
         } else {

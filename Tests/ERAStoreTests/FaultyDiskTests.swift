@@ -36,7 +36,7 @@ import Testing
         let output = String(decoding: bytes("\(directory.path)/output") ?? [], as: UTF8.self)
         #expect(end.status == 0, "\(output)")
         // Nobody may take tests that did not run for tests that passed.
-        #expect(output.contains("Test run with 5 tests in 1 suite passed"), "\(output)")
+        #expect(output.contains("Test run with 6 tests in 1 suite passed"), "\(output)")
     }
 
     /// The runner is the toolchain's own in some versions; then an argument names the bundle.
@@ -157,12 +157,47 @@ struct FaultyDiskTests {
             "reading goes on"
         )
         await #expect(throws: StoreFault.self, "while the trouble lasts") { try await store.recover() }
+        // No file can be opened any more; whoever asks is told, or answered.
+        do { _ = try await store.journal(life.key) } catch is StoreFault {}
+        do { _ = try await store.events(nil) } catch is StoreFault {}
         for call in [FaultyDisk.Call.write, .open] { try FaultyDisk.fail(call, 0) }
         try await store.recover()
         #expect(try await store.load().records.map(\.record) == [life.entries[5].record], "not written later")
         try await store.append(life.entries[6...])
         #expect(try replay(try await store.journal(life.key), life.key) == life.record)
         await store.close()
+    }
+
+    @Test func `on a full disk reading goes on, after a recovery that failed and from the start`()
+        async throws
+    {
+        let (path, _) = try disk()
+        let store = try SQLiteRecordStore.open(dataDirectory: path)
+        let life = try Life.eventful()
+        try await store.append(life.entries[..<6])
+        let sound = life.entries[..<6].map(\.event)
+        try FaultyDisk.fail(.write, ENOSPC)
+        await #expect(throws: StoreFault.self) { try await store.append(life.entries[6], .required) }
+        for _ in 0..<3 {
+            await #expect(throws: StoreFault.self) { try await store.recover() }
+            #expect(try await store.journal(life.key).events == sound)
+            #expect(try await store.events(nil).isEmpty)
+        }
+        await store.close()
+
+        let again = try SQLiteRecordStore.open(dataDirectory: path)
+        #expect(try await again.load().records.map(\.record) == [life.entries[5].record])
+        #expect(try await again.journal(life.key).events == sound)
+        let fault = await #expect(throws: StoreFault.self) {
+            try await again.append(life.entries[6], .required)
+        }
+        guard case .unwritable(let why) = fault else { throw try #require(fault) }
+        #expect(why.contains("no space left"), "\(why)")
+        try FaultyDisk.fail(.write, 0)
+        try await again.recover()
+        try await again.append(life.entries[6...])
+        #expect(try replay(try await again.journal(life.key), life.key) == life.record)
+        await again.close()
     }
 
     /// From the first page on, and only further back, where SQLite's check meets it.
