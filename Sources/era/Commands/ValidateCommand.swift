@@ -43,7 +43,7 @@ struct ValidateCommand: ParsableCommand {
 
     static func summary(_ files: ManifestFiles, errors: Int, warnings: Int) -> String {
         var parts = [
-            Words.count(files.items.count, "file"), Words.count(files.entries.count, "valid deployment"),
+            Words.count(files.count, "file"), Words.count(files.entries.count, "valid deployment"),
         ]
         if errors > 0 { parts.append(Words.count(errors, "error")) }
         if warnings > 0 { parts.append(Words.count(warnings, "warning")) }

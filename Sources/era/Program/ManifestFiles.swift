@@ -4,7 +4,7 @@ import Glibc
 
 /// Manifests as somebody names them on the command line: files, directories, `-` for standard input.
 struct ManifestFiles {
-    /// A file, or why it could not be read.
+    /// A file that could be read.
     struct Item {
         /// As it was named.
         var path: String
@@ -17,6 +17,8 @@ struct ManifestFiles {
     static let countLimit = 100_000
 
     private(set) var items: [Item] = []
+    /// What lies in a directory under a manifest's name and is no file to read.
+    private var refused: [Diagnostic] = []
 
     /// Reads everything that the paths name.
     /// - Throws: ``CommandFailure`` for a path that cannot be read.
@@ -25,9 +27,9 @@ struct ManifestFiles {
             if path == "-" {
                 try add("standard input", FileBytes.standardInput(limit: ManifestLimits.fileSizeLimit))
             } else if FileBytes.isDirectory(path) {
-                let before = items.count
+                let before = count
                 try addDirectory(path, depth: 0)
-                guard items.count > before else {
+                guard count > before else {
                     throw CommandFailure("no manifest in \(path): their names end in .yaml, .yml or .json")
                 }
             } else {
@@ -36,8 +38,10 @@ struct ManifestFiles {
         }
     }
 
+    /// All that was found, also what could not be read.
+    var count: Int { items.count + refused.count }
     /// All that is wrong: what each file says, then what concerns several of them.
-    var diagnostics: [Diagnostic] { items.flatMap(\.file.diagnostics) + twins }
+    var diagnostics: [Diagnostic] { refused + items.flatMap(\.file.diagnostics) + twins }
     var entries: [ManifestFile.Entry] { items.flatMap(\.file.entries) }
 
     /// Deployments that two files declare; within one file, the file says so itself.
@@ -62,10 +66,22 @@ struct ManifestFiles {
     }
 
     private mutating func add(_ path: String, _ bytes: [UInt8]) throws {
-        guard items.count < Self.countLimit else {
+        try checkCount()
+        items.append(Item(path: path, file: ManifestFile(reading: bytes, file: path)))
+    }
+
+    private mutating func addFound(_ path: String) throws {
+        if let bytes = try FileBytes.readRegular(path, limit: ManifestLimits.fileSizeLimit) {
+            return try add(path, bytes)
+        }
+        try checkCount()
+        refused.append(Diagnostic(file: path, message: "it is not a regular file; remove it"))
+    }
+
+    private func checkCount() throws {
+        guard count < Self.countLimit else {
             throw CommandFailure("more than \(Self.countLimit) manifests; name fewer")
         }
-        items.append(Item(path: path, file: ManifestFile(reading: bytes, file: path)))
     }
 
     private mutating func addDirectory(_ path: String, depth: Int) throws {
@@ -79,7 +95,7 @@ struct ManifestFiles {
             if FileBytes.isDirectory(inner, followingLinks: false) {
                 try addDirectory(inner, depth: depth + 1)
             } else if [".yaml", ".yml", ".json"].contains(where: name.hasSuffix) {
-                try add(inner, FileBytes.read(inner, limit: ManifestLimits.fileSizeLimit))
+                try addFound(inner)
             }
         }
     }
@@ -87,12 +103,30 @@ struct ManifestFiles {
 
 /// Bytes from files, no more of them than somebody can use.
 enum FileBytes {
+    /// What was named is read whatever it is: a shell's `<(…)` is a FIFO.
+    ///
     /// - Returns: At most one byte more than `limit`, so that the reader sees that it is too much.
     /// - Throws: ``CommandFailure``.
     static func read(_ path: String, limit: Int) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw failure("read", path) }
         defer { close(descriptor) }
+        return try read(descriptor, limit: limit, path)
+    }
+
+    /// As ``read(_:limit:)``, of a file that was only found: a FIFO would keep the reader waiting for ever.
+    ///
+    /// - Returns: Nil for what is no regular file: a FIFO, a socket, a device, a link to a directory.
+    static func readRegular(_ path: String, limit: Int) throws -> [UInt8]? {
+        var status = stat()
+        // Before it is opened, which already does something to a device.
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG { return nil }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure("read", path) }
+        defer { close(descriptor) }
+        // Again, since another file may have taken the name.
+        guard fstat(descriptor, &status) == 0 else { throw failure("read", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
         return try read(descriptor, limit: limit, path)
     }
 
