@@ -25,6 +25,8 @@ extension Engine {
         entry.record = after
         if before.epoch != after.epoch { entry.underway?.nudge.finish() }
         if case .deletionRequested = kind { entry.deletionRequestedAt = event.at.wall }
+        // It was declared again under its old name.
+        if before.uid != after.uid { entry.deletionRequestedAt = nil }
         put(event, from: before, to: after, isRevocable)
         if isRevocable || before.mustPersist(before: after) { entry.unpersisted = outbox.added }
         entries[key] = entry

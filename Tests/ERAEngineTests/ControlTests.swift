@@ -198,6 +198,39 @@ import Testing
         #expect(try world.phase(app()) == .running)
     }
 
+    @Test func `what is suspended is not restarted, and what is only observed not changed`() throws {
+        let world = World()
+        let key = app().key
+        world.put(app())
+        world.pass(.seconds(10))
+        _ = try world.ask { try await $0.request(.suspend, for: key) }
+        #expect(throws: ControlFault.self) { try world.ask { try await $0.request(.restart, for: key) } }
+        #expect(try world.phase(app()) == .running)
+        _ = try world.ask { try await $0.request(.resume, for: key) }
+        _ = try world.ask { try await $0.request(.restart, for: key) }
+        world.pass(.seconds(10))
+        #expect(world.starts(app(), 1) == 2)
+
+        var options = EngineOptions()
+        options.observeOnly = true
+        let observing = World(options: options)
+        observing.put(app())
+        #expect(throws: ControlFault.self) { try observing.ask { try await $0.request(.suspend, for: key) } }
+    }
+
+    @Test func `a deployment that is declared again is not shown as being deleted`() throws {
+        let world = World()
+        world.put(app(), app(1))
+        world.pass(.seconds(10))
+        world.remove(app())
+        world.pass(.seconds(10))
+        #expect(try world.view(app()) == nil)
+        world.put(app())
+        world.pass(.seconds(10))
+        let view = try #require(try world.view(app()))
+        #expect(view.record.phase == .running && view.deletionRequestedAt == nil)
+    }
+
     // MARK: Prunes
 
     @Test func `deletions that look like an accident wait for a person`() throws {

@@ -107,6 +107,12 @@ extension Engine {
         try await ensureLoaded()
         guard let entry = entries[key], entry.isShown else { throw ControlFault.notFound(key) }
         if let degraded { throw ControlFault.degraded(degraded) }
+        if options.observeOnly {
+            throw ControlFault.refused(key, "this daemon only observes; start it without --observe-only")
+        }
+        if case .restart = intent, entry.record.isSuspended {
+            throw ControlFault.refused(key, "it is suspended; resume it first: era resume \(key.name)")
+        }
         let request = try operatorRequest(for: intent, entry.record)
         let mark = outbox.newestChange
         guard note(.requested(request), for: key, isRevocable: true) else {

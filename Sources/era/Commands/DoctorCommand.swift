@@ -21,7 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        let findings = installation + host + (await daemon)
+        let answer = await daemon
+        let findings = installation(answer.directories) + host + answer.findings
         let rows = findings.map { finding in
             [
                 TextTable.Cell(finding.verdict.rawValue, finding.look), TextTable.Cell(finding.subject),
@@ -35,7 +36,8 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 
-    private var installation: [Finding] {
+    /// - Parameter directories: Those that a daemon reads; nil where none answers.
+    private func installation(_ directories: SourceDirectories?) -> [Finding] {
         let user = Environment.userID
         var findings: [Finding] = [
             user == 0
@@ -47,9 +49,9 @@ struct DoctorCommand: AsyncParsableCommand {
         } catch {
             findings.append(.problem("shim", "\(error)"))
         }
-        for (subject, path, purpose) in [
-            ("manifests", places.manifests, DirectoryCheck.Use.declared),
-            ("secrets", places.secretsDir, .optional), ("data", places.dataDir, .own),
+        let manifests = places.givenManifests.map { [$0] } ?? directories?.paths ?? [places.manifests]
+        for (subject, path, purpose) in manifests.map({ ("manifests", $0, DirectoryCheck.Use.declared) }) + [
+            ("secrets", places.secretsDir, .optional), ("data", places.dataDir, .data),
             ("run", connection.runDir, .own),
         ] {
             let check = DirectoryCheck(subject, Composition.absolute(path), purpose, userID: user)
@@ -67,16 +69,19 @@ struct DoctorCommand: AsyncParsableCommand {
         ]
     }
 
-    private var daemon: [Finding] {
+    /// What a daemon that answers, reads, and what is to be said of it.
+    private var daemon: (directories: SourceDirectories?, findings: [Finding]) {
         get async {
             let client = connection.client(timeout: .seconds(5))
             do {
                 let version = try await client.version()
                 let health = try await client.health()
-                return DaemonChecks.daemon(version, health) + DaemonChecks.sources(try await client.sources())
+                let sources = try await client.sources()
+                let findings = DaemonChecks.daemon(version, health) + DaemonChecks.sources(sources)
+                return (SourceDirectories(sources), findings)
             } catch {
                 let advice = (error as? ClientError)?.exitCode == 3 ? "start it with: era daemon" : "\(error)"
-                return [.warning("daemon", "none answers at \(connection.socketPath); \(advice)")]
+                return (nil, [.warning("daemon", "none answers at \(connection.socketPath); \(advice)")])
             }
         }
     }

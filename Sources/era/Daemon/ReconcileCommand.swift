@@ -11,7 +11,8 @@ struct ReconcileCommand: AsyncParsableCommand {
         abstract: "Bring about what the manifests declare, once, and say what came of it.",
         discussion: """
             Ends when every deployment is Running and past its bake time, or has been given up. With a \
-            daemon on the same run directory it asks that one. Exit code 4: some deployment is Failed or was \
+            daemon on the same run directory it asks that one, which reads its own manifests: others named \
+            with --manifests are refused. Exit code 4: some deployment is Failed or was \
             rolled back; 5: not all had converged in time.
             """
     )
@@ -67,7 +68,12 @@ struct ReconcileCommand: AsyncParsableCommand {
     {
         Console.noteLine("a daemon runs here; asking it")
         let confirmPrune = confirmPrune
+        let manifests = options.places.givenManifests
         let settled = try await Deadline.run(deadline - .now) {
+            if let manifests {
+                let directories = SourceDirectories(try await daemon.sourceStatuses())
+                if let refusal = directories.refusal(of: manifests) { throw refusal }
+            }
             try await daemon.takeIn(confirmPrune: confirmPrune)
             while true {
                 let summary = try await daemon.summary()

@@ -6,6 +6,8 @@ struct DirectoryCheck {
     enum Use {
         /// Made by the daemon where it is missing; nobody else may look into it.
         case own
+        /// As ``own``, but others may pass through: ERA lets them (0711) where a workload has a user of its own.
+        case data
         /// Read by the daemon; others must not write to it, nor to a directory above.
         case declared
         /// As ``declared``, and may be missing.
@@ -32,7 +34,8 @@ struct DirectoryCheck {
             return [.problem(subject, "\(path) is not a directory; move it away, or name another one")]
         }
         switch use {
-        case .own: return [ownFinding(status)]
+        case .own: return [ownFinding(status, closedTo: 0o077, advice: "chmod 700")]
+        case .data: return [ownFinding(status, closedTo: 0o066, advice: "chmod go-rw")]
         case .declared, .optional: return [declaredFinding(status)]
         }
     }
@@ -44,7 +47,7 @@ struct DirectoryCheck {
         switch use {
         case .optional: return .good(subject, "\(path) is not there, which is fine without secrets")
         case .declared: return .problem(subject, "\(path) is not there; make it: mkdir -p \(path)")
-        case .own:
+        case .own, .data:
             let parent = Self.nearestParent(of: path)
             if access(parent, W_OK) == 0 { return .good(subject, "\(path) is made by the daemon") }
             return .problem(
@@ -54,15 +57,15 @@ struct DirectoryCheck {
         }
     }
 
-    private func ownFinding(_ status: stat) -> Finding {
+    private func ownFinding(_ status: stat, closedTo bits: mode_t, advice: String) -> Finding {
         if access(path, R_OK | W_OK | X_OK) != 0 {
             return .problem(
                 subject,
                 "this user may not write to \(path); run as its owner (user \(status.st_uid))"
             )
         }
-        if status.st_mode & 0o077 != 0 {
-            return .warning(subject, "others may look into \(path): chmod 700 \(path)")
+        if status.st_mode & bits != 0 {
+            return .warning(subject, "others may look into \(path): \(advice) \(path)")
         }
         return .good(subject, "\(path)")
     }
