@@ -44,6 +44,21 @@ extension DeploymentView {
         ])
     }
 
+    /// What runs may be what was declared last; what is declared now it is not.
+    private func withSourceProblem(_ condition: Condition) -> Condition {
+        guard let sourceProblem, condition.isTrue, [.synced, .ready].contains(condition.kind) else {
+            return condition
+        }
+        return Condition(
+            kind: condition.kind,
+            isTrue: false,
+            reason: "SourceProblem",
+            message: sourceProblem.message,
+            observedGeneration: condition.observedGeneration,
+            lastTransitionAt: sourceProblem.since
+        )
+    }
+
     /// What the host could not give to the instance that runs; nil when it gives all.
     private func restriction(_ clock: BootClock) -> Condition? {
         guard case .running(let running) = instance, !running.restrictions.isEmpty else { return nil }
@@ -66,7 +81,8 @@ extension DeploymentView {
             "step": .text(step?.name ?? record.state.substep),
             "observedGeneration": .int(record.generation),
             "conditions": .array(
-                (record.conditions + [restriction(clock)].compactMap(\.self)).map(\.apiObject)
+                (record.conditions.map(withSourceProblem) + [restriction(clock)].compactMap(\.self))
+                    .map(\.apiObject)
             ),
             "suspended": record.isSuspended ? true : nil,
             "origin": .members(["source": .text(origin.source), "path": .text(origin.path)]),

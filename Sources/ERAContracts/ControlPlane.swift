@@ -100,6 +100,8 @@ public struct DeploymentView: Equatable, Sendable {
     public var wait: Wait?
     /// How far the step in progress has come; nil where it does not say.
     public var progress: StepProgress?
+    /// Why what its source says of it does not count; what runs stays.
+    public var sourceProblem: SourceProblem?
     /// The instance that serves, as last observed.
     public var instance: InstanceStatus?
 
@@ -110,6 +112,7 @@ public struct DeploymentView: Equatable, Sendable {
         step: Step? = nil,
         wait: Wait? = nil,
         progress: StepProgress? = nil,
+        sourceProblem: SourceProblem? = nil,
         instance: InstanceStatus? = nil
     ) {
         self.record = record
@@ -118,7 +121,20 @@ public struct DeploymentView: Equatable, Sendable {
         self.step = step
         self.wait = wait
         self.progress = progress
+        self.sourceProblem = sourceProblem
         self.instance = instance
+    }
+}
+
+/// Why a source's word about a deployment does not count: its file is wrong, or it is held back.
+public struct SourceProblem: Equatable, Sendable {
+    /// One line, with what to do.
+    public var message: String
+    public var since: WallTime
+
+    public init(message: String, since: WallTime) {
+        self.message = message
+        self.since = since
     }
 }
 

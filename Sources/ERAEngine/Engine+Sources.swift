@@ -117,6 +117,18 @@ extension Engine {
         // it go again, that is another question.
         sourceStates[id]?.confirmed = plan.confirmed
         sourceStates[id]?.prunedAt = state.prunedAt
+        showProblems(of: id)
+    }
+
+    /// Shows with each deployment why what its source says of it does not count.
+    private func showProblems(of id: SourceID) {
+        let problems = sourceStates[id]?.problemsByKey ?? [:]
+        for (key, entry) in entries where entry.record.declaration.origin.source == id.rawValue {
+            guard entry.sourceProblem?.message != problems[key] else { continue }
+            let now = seams.clock.now().wall
+            entries[key]?.sourceProblem = problems[key].map { SourceProblem(message: $0, since: now) }
+            publish(key)
+        }
     }
 
     /// Whether a deployment makes up for one that went. One that went lately makes up for nothing: that it is

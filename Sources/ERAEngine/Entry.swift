@@ -19,6 +19,8 @@ struct Entry {
     var deletionRequestedAt: WallTime?
     var underway: StepUnderway?
     var wait: Wait?
+    /// Why what its source says of it does not count.
+    var sourceProblem: SourceProblem?
     /// When the next pass is due; nil when only an event brings one.
     var lookAt: Uptime?
     var observation = Observation()
@@ -40,6 +42,7 @@ struct Entry {
             step: underway?.step,
             wait: wait,
             progress: underway?.progress,
+            sourceProblem: sourceProblem,
             instance: observation.instances[record.servedRevision ?? record.target]
         )
     }

@@ -128,6 +128,21 @@ import Testing
         #expect(view.object(at: Samples.start).progress?.isQueued == true)
     }
 
+    @Test func `a deployment whose file is wrong says so, and is not Ready`() throws {
+        var view = Samples.view(try Samples.fold(try Samples.requested(), Samples.toRunning))
+        #expect(view.object(at: Samples.moment(9)).isReady)
+        let since = Samples.moment(5).wall
+        view.sourceProblem = SourceProblem(message: "web.yaml:3:1: error: no", since: since)
+        let object = view.object(at: Samples.moment(9))
+        for kind in [Condition.Kind.synced, .ready] {
+            let condition = try #require(object.condition(kind))
+            #expect(!condition.isTrue && condition.reason == "SourceProblem")
+            #expect(condition.message == "web.yaml:3:1: error: no" && condition.lastTransitionAt == since)
+        }
+        #expect(object.condition(.available)?.isTrue == true)
+        #expect(object.summary == "web.yaml:3:1: error: no")
+    }
+
     @Test func `a spec that was made before is used for as long as it is the same`() throws {
         let specs = SpecCache()
         for version in ["1.0.0", "1.0.0", "2.0.0", "1.0.0"] {

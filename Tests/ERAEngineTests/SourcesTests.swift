@@ -75,4 +75,34 @@ import Testing
         world.pass(.seconds(1))
         #expect(world.host.running.count == 1)
     }
+
+    @Test func `each deployment says what is wrong with its file, for as long as it is`() throws {
+        let world = World()
+        world.put(app(), app(1), app(2))
+        world.pass(.seconds(10))
+        let name = "\(app().name).yaml"
+        world.source.change { $0.files[name] = Array("spec: [".utf8) }
+        world.pass(.seconds(1))
+        let view = try #require(try world.view(app()))
+        #expect(view.sourceProblem?.message.hasPrefix(name) == true)
+        #expect(view.record.phase == .running)
+        #expect(try world.view(app(1))?.sourceProblem == nil)
+        world.put(app())
+        world.pass(.seconds(1))
+        #expect(try world.view(app())?.sourceProblem == nil)
+
+        // Twice the same name: neither counts, and what runs says so.
+        world.source.change { $0.files["copy.yaml"] = Array(app().manifest.utf8) }
+        world.pass(.seconds(1))
+        #expect(try world.view(app())?.sourceProblem?.message.contains("copy.yaml") == true)
+        world.source.change { $0.files["copy.yaml"] = nil }
+        world.pass(.seconds(1))
+        #expect(try world.view(app())?.sourceProblem == nil)
+
+        // Held back.
+        world.simulation.checks.declaredAt = [:]
+        world.source.change { $0.files = [:] }
+        world.pass(.seconds(1))
+        #expect(try world.view(app())?.sourceProblem?.message.contains("--confirm") == true)
+    }
 }

@@ -46,6 +46,8 @@ struct IngestPlan: Equatable {
 
     struct Problem: Equatable {
         var path: String
+        /// The deployment that it is about, where it is one.
+        var key: DeploymentKey?
         var message: String
     }
 
@@ -69,7 +71,11 @@ struct IngestPlan: Equatable {
                 refuseDuplicates(key, wanted)
             } else if let other = claimant(key, input) {
                 problems += wanted.map {
-                    Problem(path: $0.path, message: "\(key) is declared in \(other) already; change it there")
+                    Problem(
+                        path: $0.path,
+                        key: key,
+                        message: "\(key) is declared in \(other) already; change it there"
+                    )
                 }
             } else {
                 candidates[key] = wanted[0]
@@ -91,6 +97,7 @@ struct IngestPlan: Equatable {
             problems.append(
                 Problem(
                     path: path,
+                    key: key,
                     message: "\(key) is declared \(where_); none of them is applied, remove one"
                 )
             )
@@ -120,6 +127,7 @@ struct IngestPlan: Equatable {
                 problems.append(
                     Problem(
                         path: wanted.path,
+                        key: key,
                         message: "spec.dependsOn of \(key) goes in a circle: \(circleText(circle))"
                     )
                 )

@@ -119,6 +119,25 @@ struct SourceState: Sendable {
         }
     }
 
+    /// Why what was declared last of a deployment does not count, in one line.
+    var problemsByKey: [DeploymentKey: String] {
+        var problems: [DeploymentKey: String] = [:]
+        for (_, file) in files.sorted(by: { $0.key < $1.key }) where file.isUnusable {
+            guard let line = file.problems.first?.split(separator: "\n").first else { continue }
+            for key in file.deployments.map(\.key) + file.mentioned {
+                problems[key] = problems[key] ?? "\(line); what was declared before stays: era sources"
+            }
+        }
+        for problem in planProblems {
+            guard let key = problem.key else { continue }
+            problems[key] = problems[key] ?? "\(problem.path): \(problem.message)"
+        }
+        for key in unconfirmed {
+            problems[key] = problems[key] ?? "no longer declared, and not deleted before: era prune --confirm"
+        }
+        return problems
+    }
+
     func status() -> SourceStatus {
         SourceStatus(
             id: source.id,

@@ -63,7 +63,12 @@ struct DeploymentRow: Equatable, Sendable {
         if let failure = object.failure, object.phase?.isTerminal ?? false { return failure.reason }
         if let quarantine = object.quarantine, object.wait == nil { return quarantine.reason }
         if let wait = object.wait { return wait.reason }
-        return object.failure?.reason ?? ""
+        if let failure = object.failure { return failure.reason }
+        // Available, and for all that not Ready: what is declared does not count.
+        guard let ready = object.condition(.ready), object.condition(.available)?.isTrue ?? false else {
+            return ""
+        }
+        return ready.isTrue ? "" : ready.reason
     }
 
     /// One sentence; while something is fetched or unpacked, how far that has come.
