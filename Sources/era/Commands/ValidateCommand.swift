@@ -30,7 +30,7 @@ struct ValidateCommand: ParsableCommand {
 
     func run() throws {
         let files = try ManifestFiles(paths)
-        let diagnostics = files.diagnostics
+        let diagnostics = files.diagnostics + files.circles + files.unknownPlugins
         switch output {
         case .json: Console.output(ObjectText.json(.array(diagnostics.map(\.json))))
         case .text:

@@ -12,6 +12,9 @@ import Logging
 
 /// The one place that knows which adapter stands behind which contract.
 struct Composition: Sendable {
+    /// The runtime plugins that this program has.
+    static let pluginNames: [PluginName] = [.process]
+
     let engine: Engine
     let logger: Logger
     private let store: SQLiteRecordStore
