@@ -36,6 +36,24 @@ import Testing
         #expect(report.output.isEmpty)
     }
 
+    @Test func `that does not tell a user who is refused to start another daemon`() {
+        let error = ClientError.notReachable(
+            socketPath: "/run/era/era.sock",
+            why: "this user may not open it"
+        )
+        let forbidden = DaemonReach { $0 == "/run/era/era.sock" }
+        let refused = ErrorReport(error, reach: forbidden)
+        #expect(refused.exit == .notReachable)
+        #expect(
+            refused.talk
+                == "error: cannot reach the daemon at /run/era/era.sock: this user may not open it; "
+                + "run as the user that runs the daemon, or name another with --run-dir\n"
+        )
+        #expect(!forbidden.advice("/run/era/era.sock").contains("era daemon"))
+        #expect(forbidden.advice("/elsewhere") == "start it with: era daemon")
+        #expect(!DaemonReach.real.isForbidden("/nonexistent/era.sock"))
+    }
+
     @Test func `that cannot move the cursor`() {
         let report = ErrorReport(
             ClientError.status(APIStatus(code: 500, reason: "X", message: "a\u{1B}[2Jb\nc"))

@@ -80,7 +80,9 @@ struct DoctorCommand: AsyncParsableCommand {
                 let findings = DaemonChecks.daemon(version, health) + DaemonChecks.sources(sources)
                 return (SourceDirectories(sources), findings)
             } catch {
-                let advice = (error as? ClientError)?.exitCode == 3 ? "start it with: era daemon" : "\(error)"
+                let advice =
+                    (error as? ClientError)?.exitCode == 3
+                    ? DaemonReach.real.advice(connection.socketPath) : "\(error)"
                 return (nil, [.warning("daemon", "none answers at \(connection.socketPath); \(advice)")])
             }
         }

@@ -10,12 +10,12 @@ struct ErrorReport: Equatable {
     var talk = ""
     var exit: ProgramExit
 
-    init(_ error: any Error) {
+    init(_ error: any Error, reach: DaemonReach = .real) {
         switch error {
         case let failure as CommandFailure:
             self.init(talk: failure.message.map(Self.line) ?? "", failure.exit)
         case let error as ClientError:
-            self.init(talk: Self.line("\(error)"), ProgramExit(rawValue: error.exitCode) ?? .failed)
+            self.init(talk: Self.line(reach.text(error)), ProgramExit(rawValue: error.exitCode) ?? .failed)
         case let error as InvalidValue:
             self.init(talk: Self.line("\(error)"), .wrongUsage)
         case is CancellationError:
