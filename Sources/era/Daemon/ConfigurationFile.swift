@@ -1,3 +1,4 @@
+import ArgumentParser
 import ERAManifest
 import Glibc
 
@@ -21,8 +22,11 @@ struct ConfigurationFile {
         guard let bytes = try read(path, mayBeMissing: named == nil) else { return environment }
         let names = try optionNames()
         let file = SettingsFile(reading: bytes, file: path, known: Set(names.keys))
-        guard file.diagnostics.isEmpty else {
-            throw CommandFailure(file.diagnostics.map(\.summary).joined(separator: "\n"), .wrongUsage)
+        let diagnostics = file.diagnostics + (try file.settings.compactMap { try mistake($0, path) })
+        guard diagnostics.isEmpty else {
+            // Whoever shows it begins with the word that each summary has after its place.
+            let lines = diagnostics.map(line)
+            throw CommandFailure(lines.joined(separator: "\nerror: "), .wrongUsage)
         }
         var layered = environment
         for setting in file.settings {
@@ -30,6 +34,55 @@ struct ConfigurationFile {
             layered.variables[variable] = setting.values.joined(separator: ",")
         }
         return layered
+    }
+
+    private static func line(_ diagnostic: Diagnostic) -> String {
+        let place = diagnostic.position.map { ":\($0.line):\($0.column)" } ?? ""
+        return "\(diagnostic.file)\(place): \(diagnostic.message)"
+    }
+
+    /// What is wrong with the value of a setting, as its option would say it; nil where nothing is.
+    private static func mistake(_ setting: SettingsFile.Setting, _ path: String) throws -> Diagnostic? {
+        let commands: [any ParsableCommand.Type] = [DaemonCommand.self, ReconcileCommand.self]
+        for command in commands {
+            let table = try OptionTable(of: command)
+            for option in table.options {
+                guard let name = option.longNames.first, camelCase(name) == setting.name else { continue }
+                guard let message = complaint(setting, option, name, table, command) else { return nil }
+                return Diagnostic(file: path, position: setting.position, message: message)
+            }
+        }
+        return nil
+    }
+
+    private static func complaint(
+        _ setting: SettingsFile.Setting,
+        _ option: OptionTable.Option,
+        _ name: String,
+        _ table: OptionTable,
+        _ command: any ParsableCommand.Type
+    ) -> String? {
+        guard setting.values.count == 1 || option.isRepeatable else {
+            return "\(setting.name) takes one value"
+        }
+        do {
+            let arguments = try SettingsLayers.arguments(
+                for: option,
+                name,
+                setting.values.joined(separator: ","),
+                setting.name,
+                opposite: table.opposite(of: name)?.name
+            )
+            _ = try command.parse(arguments)
+            return nil
+        } catch let failure as CommandFailure {
+            return "\(failure)"
+        } catch {
+            // ArgumentParser's text names the flag, which nobody typed; the reason stands behind it.
+            let text = command.message(for: error)
+            let reason = text.firstRange(of: ">': ").map { text[$0.upperBound...] } ?? text[...]
+            return "\(setting.name): \(reason)"
+        }
     }
 
     /// The variables of all options of the readers, by their names in the file.

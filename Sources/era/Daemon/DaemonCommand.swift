@@ -37,7 +37,7 @@ struct DaemonCommand: AsyncParsableCommand {
 
     func run() async throws {
         let screen = Screen(isLive: table && Terminal.output.isInteractive)
-        let logger = try options.logger(screen.note)
+        let logger = options.logger(screen.note)
         var engineOptions = EngineOptions()
         engineOptions.interval = interval
         engineOptions.observeOnly = observeOnly
@@ -97,12 +97,8 @@ struct DaemonCommand: AsyncParsableCommand {
 }
 
 extension EngineOptionsGroup {
-    /// - Throws: ``CommandFailure`` for a level that is none.
-    func logger(_ write: @escaping @Sendable (String) -> Void) throws -> Logger {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw CommandFailure("--log-level is \"\(logLevel)\"; one of: \(levels)", .wrongUsage)
-        }
-        return Logger(label: "era") { _ in TextLog(level: level, write: write) }
+    /// A log of the level asked for.
+    func logger(_ write: @escaping @Sendable (String) -> Void) -> Logger {
+        Logger(label: "era") { _ in TextLog(level: logLevel, write: write) }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ERACore
+import Logging
 
 /// The options that say what an engine works on; the daemon and `era reconcile` have them alike.
 struct EngineOptionsGroup: ParsableArguments {
@@ -25,9 +26,18 @@ struct EngineOptionsGroup: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What is written to standard error: trace to critical (ERA_LOG_LEVEL).",
+            "What is written to standard error: trace to critical (ERA_LOG_LEVEL). (default: notice)",
             valueName: "level"
-        )
+        ),
+        transform: { try Self.level($0) }
     )
-    var logLevel: String = "notice"
+    var logLevel: Logger.Level = .notice
+
+    private static func level(_ text: String) throws(InvalidValue) -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text) else {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw InvalidValue(text, expected: "a log level; one of: \(levels)")
+        }
+        return level
+    }
 }

@@ -34,7 +34,7 @@ enum OfflineRemoval {
             options,
             manifests: nil,
             engineOptions: EngineOptions(),
-            logger: try options.logger(log),
+            logger: options.logger(log),
             environment: .current()
         )
         let engine = composition.engine

@@ -96,7 +96,7 @@ struct ReconcileCommand: AsyncParsableCommand {
             options,
             manifests: options.places.manifests,
             engineOptions: EngineOptions(),
-            logger: try options.logger(Console.noteLine),
+            logger: options.logger(Console.noteLine),
             environment: .current()
         )
         let own = OwnEngine(engine: composition.engine)

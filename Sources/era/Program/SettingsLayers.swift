@@ -58,7 +58,11 @@ struct SettingsLayers {
         }
     }
 
-    private static func arguments(
+    /// The arguments that stand for a value from outside the command line.
+    ///
+    /// - Parameter variable: What the value is called where it was written.
+    /// - Throws: ``CommandFailure`` for a flag that is neither true nor false.
+    static func arguments(
         for option: OptionTable.Option,
         _ name: String,
         _ value: String,
