@@ -6,7 +6,8 @@ struct DirectoryCheck {
     enum Use {
         /// Made by the daemon where it is missing; nobody else may look into it.
         case own
-        /// As ``own``, but others may pass through: ERA lets them (0711) where a workload has a user of its own.
+        /// As ``own``, but others may pass through: ERA lets them (0711) where a workload has a user of its
+        /// own.
         case data
         /// Read by the daemon; others must not write to it, nor to a directory above.
         case declared
