@@ -19,7 +19,8 @@ final class Watchers<Change: Sendable>: Sendable {
     var count: Int { state.withLock { $0.readers.count } }
     var isEmpty: Bool { count == 0 }
 
-    /// What is sent from now on; nothing after ``finish()``. The stream of a reader that does not keep up ends.
+    /// What is sent from now on; nothing after ``finish()``. The stream of a reader that does not keep up
+    /// ends.
     func add() -> AsyncStream<Change> {
         let (stream, continuation) = AsyncStream<Change>.makeStream(bufferingPolicy: .bufferingOldest(limit))
         let id: Int? = state.withLock { state in

@@ -147,7 +147,9 @@ import Testing
         try await expectQuarantined(directory)
     }
 
-    /// After the magic text, the page size to the version number. Source: SQLite, "Database File Format", 1.3.
+    /// After the magic text, the page size to the version number.
+    ///
+    /// Source: SQLite, "Database File Format", 1.3.
     @Test(arguments: 16..<100)
     func `a flipped bit in the header never keeps the store from opening`(offset: Int) async throws {
         let directory = try await filled()

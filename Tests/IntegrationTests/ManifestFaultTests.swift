@@ -124,7 +124,10 @@ struct ManifestFaultTests {
             }
             try await machine.client.resync()
             #expect(process.isAlive)
-            #expect(await machine.deployment("web")?.isReady == true)
+            let web = try #require(await machine.deployment("web"))
+            #expect(web.condition(.available)?.isTrue == true)
+            #expect(web.condition(.synced)?.reason == "SourceProblem" && !web.isReady)
+            #expect(web.condition(.synced)?.message.hasPrefix("web.yaml:") == true)
         }
     }
 

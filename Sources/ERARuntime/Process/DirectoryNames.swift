@@ -3,6 +3,7 @@ internal import Glibc
 
 /// The names in a directory but `.` and `..` that begin so; empty when it cannot be read.
 func namesInDirectory(_ path: String, prefix: String = "") -> [String] {
+    // Who asks here takes what there is.
     (try? allNamesInDirectory(path, prefix: prefix)) ?? []
 }
 
