@@ -126,7 +126,7 @@ struct ScriptedProber: HealthProber {
         faults.chronicle.count("probe")
         if faults.isStalled("probe") {
             let end = faults.clock.now().uptime + .seconds(30 * 24 * 3600)
-            // Cancelled, it answers.
+            // A probe that is cancelled answers at once.
             try? await faults.clock.sleep(until: end)
         }
         // A command does nothing but say that it could be run.
