@@ -77,7 +77,10 @@ import Testing
             #expect(failure?.message.contains("port \(port) on \(host) is in use by") == true)
             #expect(failure?.message.contains("(PID \(getpid()))") == true)
         }
-        #expect(try await check(port, host: host, udp ? .udp : .tcp) == nil)
+        // A child that another test has forked holds it until it has come to its exec.
+        try await eventually("it is free again") {
+            try await check(port, host: host, udp ? .udp : .tcp) == nil
+        }
     }
 
     @Test func `every address of the machine conflicts with one of them`() async throws {
@@ -86,8 +89,13 @@ import Testing
     }
 
     @Test func `TCP and UDP of one number do not conflict`() async throws {
-        let holder = try Holder(udp: true)
-        #expect(try await check(holder.port, .tcp) == nil)
+        // Another program may have the same number for TCP by chance, but not every time.
+        var isFree = false
+        for _ in 0..<20 where !isFree {
+            let holder = try Holder(udp: true)
+            isFree = try await check(holder.port, .tcp) == nil
+        }
+        #expect(isFree)
     }
 
     @Test func `a socket that ERA passes on is not checked`() async throws {
