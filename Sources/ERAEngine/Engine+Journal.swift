@@ -275,9 +275,5 @@ extension DeploymentRecord {
     var isBeingDeleted: Bool { phase == .stopping || phase == .uninstalling }
 
     /// The deployments that must be Available before this one starts.
-    var dependencies: [DeploymentKey] {
-        declaration.deployment.spec.dependsOn.map {
-            DeploymentKey(namespace: $0.namespace ?? key.namespace, name: $0.name)
-        }
-    }
+    var dependencies: [DeploymentKey] { declaration.deployment.dependencies }
 }

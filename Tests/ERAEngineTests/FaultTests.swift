@@ -77,8 +77,12 @@ import Testing
         #expect(try world.phase(slow) == .failed)
     }
 
-    @Test func `a step that stood still with the process gets its time again`() throws {
-        let world = World()
+    // The full look would repair it as well; an hour away, it does not.
+    @Test(arguments: [Duration.seconds(30), .seconds(3600)])
+    func `a step that stood still with the process gets its time again`(interval: Duration) throws {
+        var options = EngineOptions()
+        options.interval = interval
+        let world = World(options: options)
         world.faults.stall("start")
         world.put(app())
         world.clock.advance(by: .seconds(600))

@@ -148,17 +148,6 @@ import Testing
         return options
     }
 
-    @Test func `a step that hangs is given up in time also after a suspension`() throws {
-        let world = World(options: patient)
-        world.faults.stall("start")
-        world.put(app())
-        world.clock.advance(by: .seconds(600))
-        world.settle()
-        #expect(!world.journal(app()).contains { $0.contains("Timeout") })
-        world.pass(.seconds(31))
-        #expect(world.journal(app()).contains("stepFailed(Start revision 1: Timeout)"))
-    }
-
     @Test func `a download that tells of itself and then hangs is given up in time`() throws {
         let world = World(options: patient)
         world.faults.stall("fetch", telling: StepProgress(done: ByteCount(1), total: nil))

@@ -1,4 +1,4 @@
-import ERACore
+package import ERACore
 
 /// The longest circle that a message spells out.
 private let circleTextLimit = 8
@@ -33,7 +33,7 @@ func cycle(
 }
 
 /// A circle in words.
-func circleText(_ cycle: [DeploymentKey]) -> String {
+package func circleText(_ cycle: [DeploymentKey]) -> String {
     let shown = cycle.prefix(circleTextLimit).map(\.description)
     return (shown + (cycle.count > circleTextLimit ? ["…"] : [])).joined(separator: " → ")
 }
@@ -42,7 +42,7 @@ func circleText(_ cycle: [DeploymentKey]) -> String {
 /// that grows with the number of edges.
 ///
 /// Tarjan, "Depth-first search and linear graph algorithms" (1972), with an explicit stack.
-func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [Set<DeploymentKey>] {
+package func keysOnCycles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [Set<DeploymentKey>] {
     struct Visit {
         let key: DeploymentKey
         var rest: IndexingIterator<[DeploymentKey]>

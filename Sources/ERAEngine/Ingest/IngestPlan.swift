@@ -1,5 +1,5 @@
 import ERAContracts
-import ERACore
+package import ERACore
 
 /// What a source's files mean for the deployments that are known: decided here, done elsewhere.
 struct IngestPlan: Equatable {
@@ -198,7 +198,7 @@ func pruneNeedsConfirmation(_ missing: Int, of owned: Int) -> Bool {
 
 extension Deployment {
     /// What it depends on, with the namespace filled in.
-    var dependencies: [DeploymentKey] {
+    package var dependencies: [DeploymentKey] {
         spec.dependsOn.map { DeploymentKey(namespace: $0.namespace ?? metadata.namespace, name: $0.name) }
     }
 }

@@ -1,4 +1,5 @@
 import ERACore
+import ERAEngine
 import ERAManifest
 
 /// What is wrong with manifests that are read together, of which a single file knows nothing.
@@ -18,7 +19,7 @@ extension ManifestFiles {
                         file: item.path,
                         position: entry.position,
                         field: "spec.dependsOn",
-                        message: "goes in a circle: \(Self.text(circle)); remove one of these dependencies"
+                        message: "goes in a circle: \(circleText(circle)); remove one of these dependencies"
                     )
                 }
             }
@@ -47,45 +48,16 @@ extension ManifestFiles {
 
     /// A shortest circle for each key that is on one, from the key back to it.
     static func circles(_ edges: [DeploymentKey: [DeploymentKey]]) -> [DeploymentKey: [DeploymentKey]] {
-        // Most manifests have none: what leads nowhere goes first, then what nobody leads to.
-        let rest = peeled(reversed(peeled(reversed(edges))))
         var found: [DeploymentKey: [DeploymentKey]] = [:]
-        for start in rest.keys.sorted() where found[start] == nil {
-            guard let circle = shortestCircle(from: start, rest) else { continue }
-            for (place, key) in circle.enumerated() where found[key] == nil {
-                found[key] = Array(circle[place...] + circle[..<place] + [key])
+        for tangle in keysOnCycles(edges) {
+            for start in tangle.sorted() where found[start] == nil {
+                guard let circle = shortestCircle(from: start, edges) else { continue }
+                for (place, key) in circle.enumerated() where found[key] == nil {
+                    found[key] = Array(circle[place...] + circle[..<place] + [key])
+                }
             }
         }
         return found
-    }
-
-    /// Without the keys that nothing leads to, and those that only they lead to.
-    ///
-    /// Kahn, "Topological sorting of large networks" (1962).
-    private static func peeled(_ edges: [DeploymentKey: [DeploymentKey]]) -> [DeploymentKey: [DeploymentKey]]
-    {
-        var rest = edges
-        var incoming: [DeploymentKey: Int] = [:]
-        for key in edges.values.joined() { incoming[key, default: 0] += 1 }
-        var free = edges.keys.filter { incoming[$0] == nil }
-        while let key = free.popLast() {
-            for next in rest.removeValue(forKey: key) ?? [] {
-                incoming[next, default: 0] -= 1
-                if incoming[next] == 0 { free.append(next) }
-            }
-        }
-        return rest
-    }
-
-    /// All edges the other way round; those to keys that are not there are left out.
-    private static func reversed(_ edges: [DeploymentKey: [DeploymentKey]]) -> [DeploymentKey:
-        [DeploymentKey]]
-    {
-        var reversed = edges.mapValues { _ in [DeploymentKey]() }
-        for (key, others) in edges {
-            for other in others where edges[other] != nil { reversed[other, default: []].append(key) }
-        }
-        return reversed
     }
 
     /// The keys of a way back to where it began, breadth first; nil when there is none.
@@ -110,20 +82,5 @@ extension ManifestFiles {
             }
         }
         return nil
-    }
-
-    private static func text(_ circle: [DeploymentKey]) -> String {
-        let shown = circle.prefix(circleTextLimit).map(\.description)
-        return (shown + (circle.count > circleTextLimit ? ["…"] : [])).joined(separator: " → ")
-    }
-
-    /// The most deployments of a circle that a message spells out.
-    private static var circleTextLimit: Int { 8 }
-}
-
-extension Deployment {
-    /// What it depends on, with the namespace filled in.
-    fileprivate var dependencies: [DeploymentKey] {
-        spec.dependsOn.map { DeploymentKey(namespace: $0.namespace ?? metadata.namespace, name: $0.name) }
     }
 }
