@@ -43,6 +43,7 @@ public final class StoreFetcher: ArtifactFetcher {
     public func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
+        known: StoredArtifact?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
         guard artifact.signature == nil else {

@@ -7,12 +7,14 @@ public protocol ArtifactFetcher: Sendable {
     /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller
     /// cancels the download; what has arrived is kept for a resume.
     /// - Parameter namespace: Of the deployment: where a `pullSecret` is looked for.
+    /// - Parameter known: What it was found to be before, for the same revision: a tag is not resolved again.
     /// - Parameter progress: Told that the download has to wait for others, and then the bytes received
     ///   so far, at most ten times a second.
     /// - Throws: ``Failure``, transient or permanent.
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
+        known: StoredArtifact?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact
 

@@ -155,10 +155,8 @@ public struct PreparedInstance: Equatable, Sendable {
     public var spec: DeploymentSpec
     /// `<data>/instances/NS/NAME/REV`, made, mode 0700.
     public var directory: String
-    /// Path of the verified content in the content store; nil without an artifact.
-    public var artifactPath: String?
-    /// The file name that the artifact's URL ends in, for `format: raw`.
-    public var artifactName: String?
+    /// The verified content in the content store; nil without an artifact.
+    public var artifact: StoredArtifact?
     /// Name and value, secrets resolved. Never to be logged.
     public var environment: [(name: String, value: SecretText)]
     public var volumes: [Volume]
@@ -167,23 +165,21 @@ public struct PreparedInstance: Equatable, Sendable {
         id: InstanceID,
         spec: DeploymentSpec,
         directory: String,
-        artifactPath: String? = nil,
-        artifactName: String? = nil,
+        artifact: StoredArtifact? = nil,
         environment: [(name: String, value: SecretText)] = [],
         volumes: [Volume] = []
     ) {
         self.id = id
         self.spec = spec
         self.directory = directory
-        self.artifactPath = artifactPath
-        self.artifactName = artifactName
+        self.artifact = artifact
         self.environment = environment
         self.volumes = volumes
     }
 
     public static func == (left: Self, right: Self) -> Bool {
         left.id == right.id && left.spec == right.spec && left.directory == right.directory
-            && left.artifactPath == right.artifactPath && left.artifactName == right.artifactName
+            && left.artifact == right.artifact
             && left.environment.elementsEqual(right.environment, by: ==) && left.volumes == right.volumes
     }
 }

@@ -94,7 +94,7 @@ extension SeededRandom {
         )
         return ArtifactSpec(
             source: source,
-            digest: try source.isRemote || chance(50) ? Digest(pick(digests)) : nil,
+            digest: try source.needsDigest || chance(50) ? Digest(pick(digests)) : nil,
             format: pick(ArtifactSpec.Format.allCases),
             signature: try chance(50)
                 ? SignatureSpec(

@@ -25,7 +25,7 @@ private let beyondSchema: Set<String> = [
     "resources: {limits: {cpu: 0.0001}}",
     "health: {liveness: {httpGet: {port: web}}}", "health: {liveness: {httpGet: {port: \"80\"}}}",
     "health: {startup: {exec: {command: []}}}",
-    "artifact: {source: \"https://e.org/a\"}", "artifact: {source: \"oci://e.org/a\"}",
+    "artifact: {source: \"https://e.org/a\"}",
 ]
 
 @Suite struct SchemaAgreementTests {

@@ -219,8 +219,12 @@ import Testing
                     $0.command = ["tool"]
                     $0.user = user
                 }
-                instance.artifactPath = artifact
-                instance.artifactName = "tool"
+                instance.artifact = StoredArtifact(
+                    digest: try Digest("sha256:" + String(repeating: "0", count: 64)),
+                    size: ByteCount(0),
+                    path: artifact,
+                    name: "tool"
+                )
                 try await host.run(instance, plugin)
                 #expect(try await plugin.exit(instance.id) == .code(0))
                 #expect(try await plugin.output(instance.id).hasPrefix("from ./tool\n"))

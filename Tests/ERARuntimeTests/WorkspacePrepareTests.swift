@@ -38,8 +38,8 @@ import Testing
         let id = try instance("web", namespace: "team", revision: 7)
         let prepared = try await workspace.prepare(id, workspaceSpec(), artifact: artifact)
         #expect(prepared.directory == "\(scratch.data)/instances/team/web/7")
-        #expect(prepared.artifactPath == "/blob")
-        #expect(prepared.artifactName == "web.tar.gz")
+        #expect(prepared.artifact?.path == "/blob")
+        #expect(prepared.artifact?.name == "web.tar.gz")
         for directory in ["data/instances", "data/instances/team", "data/instances/team/web/7"] {
             #expect(scratch.mode(directory) == 0o700)
         }

@@ -225,11 +225,12 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
 
     public var description: String { url }
 
-    /// Whether the content crosses a network, so that a digest is mandatory.
-    public var isRemote: Bool {
+    /// Whether the manifest must say the content's digest: it crosses a network, and there is no registry that
+    /// resolves a tag to one.
+    public var needsDigest: Bool {
         switch scheme {
-        case .https, .http, .oci: true
-        case .file: false
+        case .https, .http: true
+        case .file, .oci: false
         }
     }
 }

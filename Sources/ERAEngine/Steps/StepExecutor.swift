@@ -92,7 +92,12 @@ struct StepExecutor: Sendable {
         progress: @escaping @Sendable (StepProgress) -> Void = { _ in }
     ) async throws -> StoredArtifact? {
         guard let artifact = try spec(revision, record).artifact else { return nil }
-        return try await fetcher.fetch(artifact, in: record.key.namespace, progress: progress)
+        return try await fetcher.fetch(
+            artifact,
+            in: record.key.namespace,
+            known: record.artifacts[revision],
+            progress: progress
+        )
     }
 
     /// The instance with everything in place, and with what it is made of noted beside it.

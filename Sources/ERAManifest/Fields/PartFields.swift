@@ -204,7 +204,7 @@ enum PartFields {
                 } write: {
                     $0.description
                 },
-                "What the artifact's bytes must hash to. Mandatory unless the source is a file."
+                "What the artifact's bytes must hash to. Mandatory for https and http."
             ),
             .defaulted("format", \.format, .word(), "How the artifact is packed; compression is recognised."),
             .optional("signature", \.signature, signature, "The signature that the artifact must carry."),
@@ -216,7 +216,7 @@ enum PartFields {
             ),
         ],
         check: { artifact, node, reading in
-            guard artifact.source.isRemote, artifact.digest == nil else { return }
+            guard artifact.source.needsDigest, artifact.digest == nil else { return }
             reading.at(.field("digest")) {
                 $0.refuse(
                     node["source"]?.position ?? node.position,

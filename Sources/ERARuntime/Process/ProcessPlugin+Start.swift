@@ -9,17 +9,16 @@ extension ProcessPlugin {
     ) async throws -> InstanceHandle {
         let place = shims.place(instance.id)
         let spec = instance.spec
-        if let artifact = instance.artifactPath {
-            let name = instance.artifactName ?? "artifact"
+        if let artifact = instance.artifact {
             let format = spec.artifact?.format ?? .auto
             try await options.unpacker.unpack(
-                artifact,
-                name: name,
+                artifact.path,
+                name: artifact.name,
                 format: format,
                 into: place.filesDirectory,
                 progress: progress
             )
-            makeExecutable("\(place.filesDirectory)/\(name)")
+            makeExecutable("\(place.filesDirectory)/\(artifact.name)")
         } else {
             try makeEmptyFiles(place, spec)
         }
@@ -85,7 +84,7 @@ extension ProcessPlugin {
         let user = try user(spec)
         let directory = try workingDirectory(spec, place)
         // A revision that was found without a record has its files, and nobody knows the archive.
-        let hasFiles = instance.artifactPath != nil || spec.artifact != nil
+        let hasFiles = instance.artifact != nil || spec.artifact != nil
         let files = hasFiles ? place.filesDirectory : nil
         let lookup = CommandPath(searchPath: options.searchPath, files: files)
         guard let command = spec.command.first, let path = lookup.resolve(command) else {

@@ -41,8 +41,7 @@ public struct LocalWorkspace: Workspace {
                 id: id,
                 spec: spec,
                 directory: directory,
-                artifactPath: artifact?.path,
-                artifactName: artifact?.name,
+                artifact: artifact,
                 environment: environment,
                 volumes: spec.volumes.map { located($0, id, below: directory) }
             )
@@ -150,8 +149,7 @@ extension LocalWorkspace {
             id: id,
             spec: spec,
             directory: instance.path,
-            artifactPath: artifact?.path,
-            artifactName: artifact?.name,
+            artifact: artifact,
             environment: environment,
             volumes: volumes
         )

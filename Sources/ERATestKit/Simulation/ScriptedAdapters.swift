@@ -85,6 +85,7 @@ struct ScriptedFetcher: ArtifactFetcher {
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
+        known: StoredArtifact?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
         try await faults.tell("fetch \(artifact.source)", progress)

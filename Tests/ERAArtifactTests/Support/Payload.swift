@@ -93,7 +93,7 @@ extension StoreFetcher {
         _ artifact: ArtifactSpec,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
-        try await fetch(artifact, in: .default, progress: progress)
+        try await fetch(artifact, in: .default, known: nil, progress: progress)
     }
 
     /// Fetches and returns the failure that this must end in.

@@ -107,9 +107,10 @@ import Testing
         #expect(throws: InvalidValue.self) { try ArtifactLocation(text) }
     }
 
-    @Test func `a location is remote unless it is a file`() throws {
-        #expect(try ArtifactLocation("oci://host/a").isRemote)
-        #expect(try !ArtifactLocation("file:///a").isRemote)
+    @Test func `only what is fetched by https or http must be named by its digest`() throws {
+        #expect(try ArtifactLocation("https://host/a").needsDigest)
+        #expect(try !ArtifactLocation("oci://host/a").needsDigest)
+        #expect(try !ArtifactLocation("file:///a").needsDigest)
     }
 
     @Test func `a JSON value is read as it was written`() throws {
