@@ -91,21 +91,22 @@ let package = Package(
         library("ERACore"),
         library("ERAManifest", ["ERACore", "CLibYAML"]),
         library("ERAContracts", ["ERACore"]),
+        library("ERAOCI", ["ERACore", "ERAManifest"]),
 
         // Adapters: each sees the contracts, none sees another.
         library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
         library(
             "ERAArtifact",
             [
-                "ERACore", "ERAContracts", "CLibArchive", "CLinux", httpClient, nioCore, nioHTTP1, nioPosix,
-                nioSSL, crypto,
+                "ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "CLibArchive", "CLinux", httpClient,
+                nioCore, nioHTTP1, nioPosix, nioSSL, crypto,
             ]
         ),
         library(
             "ERAHealth",
             ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore, nioPosix, nioHTTP1, nioSSL]
         ),
-        library("ERARuntime", ["ERACore", "ERAContracts", "CLinux", logging]),
+        library("ERARuntime", ["ERACore", "ERAContracts", "ERAOCI", "CLinux", logging]),
         library("ERAStore", ["ERACore", "ERAContracts", grdb]),
 
         // The shell, the API on both sides, the command.
@@ -147,10 +148,11 @@ let package = Package(
         // Tests: one folder a target, then what concerns the whole.
         tests("ERACoreTests", ["ERACore"]),
         tests("ERAManifestTests", ["ERACore", "ERAManifest"]),
+        tests("ERAOCITests", ["ERACore", "ERAOCI"]),
         tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
         tests(
             "ERAArtifactTests",
-            ["ERACore", "ERAContracts", "ERAArtifact", "CLibArchive", hummingbird, crypto]
+            ["ERACore", "ERAContracts", "ERAOCI", "ERAArtifact", "CLibArchive", hummingbird, crypto]
         ),
         tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", nioCore, nioPosix, nioSSL]),
         // Not on era-shim, which they run: its Embedded Swift runtime

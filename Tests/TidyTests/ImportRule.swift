@@ -8,10 +8,16 @@ extension Rule {
         "ERACore": [],
         "ERAContracts": ["ERACore"],
         "ERAManifest": ["ERACore", "CLibYAML"],
+        "ERAOCI": ["ERACore", "ERAManifest"],
         "ERASource": modules(contracts, system),
-        "ERAArtifact": modules(contracts, system, httpClient, ["CLibArchive", "Crypto"]),
+        "ERAArtifact": modules(
+            contracts,
+            system,
+            httpClient,
+            ["ERAManifest", "ERAOCI", "CLibArchive", "Crypto"]
+        ),
         "ERAHealth": modules(contracts, system, httpClient),
-        "ERARuntime": modules(contracts, system, ["Logging"]),
+        "ERARuntime": modules(contracts, system, ["ERAOCI", "Logging"]),
         "ERAStore": modules(contracts, system, ["GRDB"]),
         "ERAEngine": modules(
             ["ERACore", "ERAContracts", "ERAManifest"],

@@ -26,13 +26,14 @@ extension JSONValue {
     /// Reads a JSON text by RFC 8259, strictly: one value, no comments, no key twice, no lone surrogate.
     ///
     /// A number without fraction and exponent that fits 64 bits becomes an integer, any other a number.
+    /// - Parameter nodeLimit: The most keys and values, for texts from strangers: each costs memory.
     /// - Throws: ``JSONSyntaxError`` with the place of the first fault, or for a text above ``JSONLimits``.
-    public init(jsonText: [UInt8]) throws(JSONSyntaxError) {
+    public init(jsonText: [UInt8], nodeLimit: Int = .max) throws(JSONSyntaxError) {
         self = try JSONReader.read(
             jsonText,
             refusingDuplicates: true,
             depthLimit: JSONLimits.depthLimit,
-            nodeLimit: .max
+            nodeLimit: nodeLimit
         ).json
     }
 }
