@@ -9,6 +9,7 @@ extension Rule {
         "ERAContracts": ["ERACore"],
         "ERAManifest": ["ERACore", "CLibYAML"],
         "ERAOCI": ["ERACore", "ERAManifest"],
+        "ERASignature": modules(["ERACore", "CSodium", "Crypto", "_CryptoExtras"], plain),
         "ERASource": modules(contracts, system),
         "ERAArtifact": modules(
             contracts,
