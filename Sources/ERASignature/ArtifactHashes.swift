@@ -1,7 +1,8 @@
 internal import Crypto
 public import ERACore
 
-/// What a signature says something about: the hashes of an artifact, and its bytes where a scheme signs those.
+/// What a signature says something about: the hashes of an artifact, and its bytes where a scheme signs
+/// those.
 public struct ArtifactHashes: Sendable {
     let sha256: SHA256Digest
     let sha384: SHA384Digest?
@@ -36,10 +37,12 @@ public struct ArtifactHashes: Sendable {
     }
 }
 
-/// Hashes an artifact piece by piece, with what its signature needs; ``DetachedSignature/makeHasher(for:)``
+/// Hashes an artifact piece by piece, with what its signature needs;
+/// ``DetachedSignature/makeHasher(for:)``
 /// makes it.
 public struct ArtifactHasher: ~Copyable {
-    /// The most bytes of an artifact whose signature is over its bytes and not over a hash: they must be in
+    /// The most bytes of an artifact whose signature is over its bytes and not over a hash: they must
+    /// be in
     /// memory at once (minisign's legacy form, cosign with an Ed25519 key).
     public static let wholeContentLimit = 64 << 20
 

@@ -3,8 +3,10 @@ public import ERACore
 /// Signatures of container images, which lie in the registry beside them.
 ///
 /// Two ways: a manifest under the tag of ``signatureTag(for:)`` (or a referrer of the type
-/// ``signatureArtifactType``), each of whose layers of the type ``payloadMediaType`` is a payload, its signature
-/// in the annotation ``signatureAnnotation``; or a referrer of the type ``bundleArtifactType``, whose one layer
+/// ``signatureArtifactType``), each of whose layers of the type ``payloadMediaType`` is a payload, its
+/// signature
+/// in the annotation ``signatureAnnotation``; or a referrer of the type ``bundleArtifactType``, whose
+/// one layer
 /// is a bundle.
 ///
 /// Source: https://github.com/sigstore/cosign, `specs/SIGNATURE_SPEC.md` and `specs/BUNDLE_SPEC.md`.

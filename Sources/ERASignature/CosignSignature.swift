@@ -78,7 +78,8 @@ extension [TrustedKey] {
 }
 
 extension KeyMaterial {
-    /// ECDSA over SHA-256, or over the hash that is as long as the curve (newer versions); RSA over SHA-256;
+    /// ECDSA over SHA-256, or over the hash that is as long as the curve (newer versions); RSA over
+    /// SHA-256;
     /// Ed25519 over the bytes.
     ///
     /// Source: sigstore's `signature.LoadVerifier` and `LoadDefaultVerifier`.

@@ -1,6 +1,7 @@
 public import ERACore
 
-/// A signature in a file of its own, parsed and not yet verified: first this, then the artifact is hashed with
+/// A signature in a file of its own, parsed and not yet verified: first this, then the artifact is
+/// hashed with
 /// ``makeHasher(for:)``, then ``verify(_:with:)`` gives the verdict.
 public enum DetachedSignature: Sendable {
     case minisign(MinisignSignature)
@@ -74,7 +75,8 @@ extension PublicKey {
 }
 
 extension SignatureSpec.Kind {
-    /// What is added to an artifact's name to find its signature where the manifest names none; tried in turn.
+    /// What is added to an artifact's name to find its signature where the manifest names none; tried
+    /// in turn.
     public var signatureSuffixes: [String] {
         switch self {
         case .minisign: [".minisig"]

@@ -98,7 +98,8 @@ enum KeyMaterial: Hashable, Sendable {
         } catch { return false }
     }
 
-    /// Whether an RSA key signed this hash, with the padding of PKCS #1 version 1.5; false for any other key.
+    /// Whether an RSA key signed this hash, with the padding of PKCS #1 version 1.5; false for any
+    /// other key.
     func verifiesRSA(_ signature: [UInt8], over digest: some Crypto.Digest) -> Bool {
         guard case .rsa(let modulus, let exponent) = self else { return false }
         do {

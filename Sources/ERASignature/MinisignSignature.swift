@@ -68,7 +68,8 @@ public struct MinisignSignature: Sendable {
         case .prehashed: message = artifact.blake2b
         case .legacy: message = artifact.content
         }
-        // A hash is 64 bytes. Both forms are signed alike, so a signature over a hash would also be a legacy
+        // A hash is 64 bytes. Both forms are signed alike, so a signature over a hash would also be a
+        // legacy
         // one over a file that is that hash.
         guard let message, form == .prehashed || message.count != BLAKE2b512.byteCount else {
             throw .unsupported(

@@ -7,7 +7,8 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
 
     /// The tool.
     public let scheme: SignatureSpec.Kind
-    /// What the tool itself prints for the key: minisign its key ID in hexadecimal digits, ssh `SHA256:…`,
+    /// What the tool itself prints for the key: minisign its key ID in hexadecimal digits, ssh
+    /// `SHA256:…`,
     /// cosign the sha256 of the key in DER, as `sha256:…`.
     public let fingerprint: String
     /// What a signature names the key by: minisign's key ID, ssh's whole key, cosign's DER.
@@ -16,7 +17,8 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
     /// What a security key was made for (`ssh:`); nil for a key that is none.
     let application: [UInt8]?
 
-    /// - Throws: ``SignatureError`` that says what is wrong with the text; it never repeats the text, which may
+    /// - Throws: ``SignatureError`` that says what is wrong with the text; it never repeats the text,
+    ///   which may
     ///   be a private key.
     public init(_ text: String, scheme: SignatureSpec.Kind) throws(SignatureError) {
         let subject = "the \(scheme.rawValue) public key"
@@ -59,7 +61,8 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
 
 /// A key that an artifact may be signed by.
 public struct TrustedKey: Hashable, Sendable, CustomStringConvertible {
-    /// What the trust policy calls it, or the path of its file; nil for a key that stands in the manifest.
+    /// What the trust policy calls it, or the path of its file; nil for a key that stands in the
+    /// manifest.
     public var name: String?
     public var key: PublicKey
 

@@ -4,7 +4,8 @@ internal import Crypto
 ///
 /// Source: OpenSSH's PROTOCOL.sshsig.
 public struct SSHSignature: Sendable {
-    /// The most bytes of the file; the longest honest one, of an RSA key with 16384 bits, has about 6 KiB.
+    /// The most bytes of the file; the longest honest one, of an RSA key with 16384 bits, has about 6
+    /// KiB.
     public static let sizeLimit = 16 << 10
     /// What the signature must have been made for.
     public static let namespace = "era"
@@ -133,7 +134,8 @@ public struct SSHSignature: Sendable {
         }
     }
 
-    /// A security key signs the hash of what it is for, its flags and counter, and the hash of the message.
+    /// A security key signs the hash of what it is for, its flags and counter, and the hash of the
+    /// message.
     ///
     /// Source: OpenSSH's PROTOCOL.u2f, "SSH U2F Signatures".
     private func isSigned(

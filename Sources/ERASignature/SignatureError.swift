@@ -56,7 +56,8 @@ public enum SignatureError: Error, Equatable, Sendable, CustomStringConvertible 
 /// How many bytes of a foreign text an error repeats.
 let shownTextLimit = 128
 
-/// A text of others in quotation marks, without control characters and not longer than ``shownTextLimit``.
+/// A text of others in quotation marks, without control characters and not longer than
+/// ``shownTextLimit``.
 func shown(_ text: String) -> String {
     let scalars = text.unicodeScalars.prefix(shownTextLimit)
     var result = "\""

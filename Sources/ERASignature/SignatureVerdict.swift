@@ -1,6 +1,7 @@
 public import ERACore
 
-/// What a verified signature vouches for. There is one only where a trusted key signed this very artifact.
+/// What a verified signature vouches for. There is one only where a trusted key signed this very
+/// artifact.
 public struct SignatureVerdict: Equatable, Sendable {
     public var scheme: SignatureSpec.Kind
     /// What the trust policy calls the key that verified; nil where it has no name.

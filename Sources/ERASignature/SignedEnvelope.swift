@@ -2,7 +2,8 @@ internal import ERACore
 
 /// A DSSE envelope around an in-toto statement.
 ///
-/// Source: https://github.com/secure-systems-lab/dsse, "Protocol"; in-toto attestation framework, "Statement".
+/// Source: https://github.com/secure-systems-lab/dsse, "Protocol"; in-toto attestation framework,
+/// "Statement".
 struct SignedEnvelope: Sendable {
     /// As it stands in JSON.
     struct Wire: Decodable {
@@ -17,7 +18,8 @@ struct SignedEnvelope: Sendable {
 
     private static let payloadType = "application/vnd.in-toto+json"
 
-    /// What a statement may be about: that this was signed, or that this was built. A key may also have signed
+    /// What a statement may be about: that this was signed, or that this was built. A key may also have
+    /// signed
     /// statements that an artifact is bad.
     private static let predicateTypes: Set<String> = [
         "https://sigstore.dev/cosign/sign/v1",
