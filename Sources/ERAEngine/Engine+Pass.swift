@@ -128,8 +128,10 @@ extension Engine {
         let (nudges, nudge) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let grace = entry.record.policy(for: step.revision ?? entry.record.target).stop.grace
         let limit = options.timeLimits.limit(of: step, grace: grace)
-        let life = StepLife(limit: limit, at: seams.clock.now().uptime)
-        entries[key]?.underway = StepUnderway(step: step, nudge: nudge, life: life)
+        let start = seams.clock.now().uptime
+        let life = StepLife(limit: limit, at: start)
+        let wait = entry.record.wait(during: step, since: start)
+        entries[key]?.underway = StepUnderway(step: step, nudge: nudge, life: life, wait: wait)
         if step.givesWay {
             let observed = observation(of: entry)
             let reviewAt = reviewTime(entry.record, observed: observed, now: seams.clock.now())

@@ -40,7 +40,7 @@ struct Entry {
             resourceVersion: resourceVersion,
             deletionRequestedAt: deletionRequestedAt,
             step: underway?.step,
-            wait: wait,
+            wait: underway?.wait ?? wait,
             progress: underway?.progress,
             sourceProblem: sourceProblem,
             instance: observation.instances[record.servedRevision ?? record.target]

@@ -44,6 +44,19 @@ import Testing
         #expect(!world.journal(app()).contains { $0.hasPrefix("step") && $0.contains("Fetch revision 1") })
     }
 
+    @Test func `a stop under way says that it waits, and until when at the latest`() throws {
+        let world = World()
+        world.put(app(1), app(2), app())
+        world.pass(.seconds(5))
+        world.faults.stall("stop")
+        let begun = world.simulation.clock.now().uptime
+        world.remove(app())
+        let view = try #require(try world.view(app()))
+        #expect(view.step == .stop(RevisionNumber(1)))
+        #expect(view.wait?.reason == .stopping)
+        #expect(view.wait?.until.map { $0 >= begun + .seconds(10) && $0 < begun + .seconds(20) } == true)
+    }
+
     @Test func `a delete interrupts an install, and what is half done is removed`() throws {
         let world = World()
         world.put(app(1), app(2))

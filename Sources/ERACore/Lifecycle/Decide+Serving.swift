@@ -20,7 +20,8 @@ extension Decider {
         if case .stopping = observed.status(serving.revision) {
             return .wait(Wait(until: nil, reason: .stopping))
         }
-        return record.quarantine == nil ? .idle : .wait(Wait(until: nil, reason: .quarantined))
+        guard let quarantine = record.quarantine else { return .idle }
+        return .wait(Wait(until: nil, reason: .quarantined(quarantine.failure)))
     }
 
     /// Whether the instance is down and may have been so before a time: where nobody knows, it has.

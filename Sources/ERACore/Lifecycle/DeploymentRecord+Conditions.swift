@@ -78,7 +78,7 @@ extension DeploymentRecord {
             let serves = servedRevision.map { "revision \($0) serves instead" } ?? "nothing serves"
             return Finding(
                 isTrue: false,
-                reason: "RolledBack",
+                reason: quarantine.failure.quarantineWord,
                 message: "the declared version is not tried again (\(quarantine.failure)); \(serves); "
                     + "change the manifest, or: era retry \(key.name)"
             )

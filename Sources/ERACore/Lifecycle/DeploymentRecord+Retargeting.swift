@@ -37,6 +37,7 @@ extension DeploymentRecord {
 
     /// Drives the deployment to another revision, from wherever it stands.
     mutating func retarget(to revision: RevisionNumber, at now: Timestamp) {
+        noteChange(of: target, to: revision, at: now)
         target = revision
         epoch += 1
         func request(restoreTo: RevisionNumber?) -> LifecycleState {
@@ -94,6 +95,15 @@ extension DeploymentRecord {
             break
         }
         onDisk.insert(revision)
+    }
+
+    /// What history says: a revision that never came to anything was replaced, and one that is tried again is
+    /// on its way again.
+    private mutating func noteChange(of old: RevisionNumber, to new: RevisionNumber, at now: Timestamp) {
+        if old != new, outcomes[old]?.verdict == .pending { conclude(old, .superseded, at: now) }
+        if outcomes[new]?.verdict == .superseded, outcomes[new]?.firstRunningAt == nil {
+            conclude(new, .pending, at: now)
+        }
     }
 
     /// An update turns to another revision, or back to the one that is being replaced.

@@ -108,7 +108,7 @@ public struct RevisionOutcome: Hashable, Sendable, Codable {
         /// On its way, or interrupted before anything could be said.
         case pending
         case running
-        /// It ran and another one took its place.
+        /// Another one took its place, whether it ever became Running or not.
         case superseded
         case failed(Failure)
     }

@@ -26,10 +26,10 @@ public struct Wait: Hashable, Sendable, Codable {
         case minReady
         /// New and watched until `until`.
         case baking
-        /// It is told to stop and has not ended.
+        /// It is told to stop and has not ended; it is killed at `until`, at the latest.
         case stopping
-        /// The declared version failed and is not tried again.
-        case quarantined
+        /// The declared version is not tried again: it failed so, or an operator went back from it.
+        case quarantined(Failure)
         /// The source that declared it cannot be read, or its files are wrong.
         case source(String)
         /// The store cannot be written.
@@ -47,7 +47,7 @@ public struct Wait: Hashable, Sendable, Codable {
             case .minReady: "MinReadySeconds"
             case .baking: "Baking"
             case .stopping: "StopPending"
-            case .quarantined: "RolledBack"
+            case .quarantined(let failure): failure.quarantineWord
             case .source: "SourceProblem"
             case .degraded: "StoreDegraded"
             }
@@ -64,7 +64,9 @@ public struct Wait: Hashable, Sendable, Codable {
             case .health(let what): what
             case .minReady: "healthy, waiting for minReadySeconds"
             case .baking: "running, watched while it is new"
-            case .stopping: "waiting for the workload to stop"
+            case .stopping: "told to stop, not ended yet; it is killed when its grace is over"
+            case .quarantined(let failure) where failure.code == .rolledBackByOperator:
+                "\(failure.message); change the manifest, or: era retry"
             case .quarantined: "the declared version failed; change the manifest, or: era retry"
             case .source(let problem): problem
             case .degraded(let problem): problem
@@ -74,5 +76,21 @@ public struct Wait: Hashable, Sendable, Codable {
         private static func list(_ keys: [DeploymentKey]) -> String {
             keys.map(\.description).joined(separator: ", ")
         }
+    }
+}
+
+extension Failure {
+    /// Why the declared version is not tried again, as the reason of a condition.
+    var quarantineWord: String { code == .rolledBackByOperator ? code.rawValue : "RolledBack" }
+}
+
+extension DeploymentRecord {
+    /// Why a step that has just begun may take a while, and until when at most; nil where nobody can say.
+    ///
+    /// Who joins a stop that is under way already, after a restart of ERA, may see it end sooner.
+    public func wait(during step: Step, since start: Uptime) -> Wait? {
+        guard case .stop(let revision) = step else { return nil }
+        let stop = policy(for: revision).stop
+        return Wait(until: stop.signal == .kill ? nil : start + stop.grace, reason: .stopping)
     }
 }

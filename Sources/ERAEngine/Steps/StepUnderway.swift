@@ -8,6 +8,8 @@ struct StepUnderway {
     /// Yielded to when something may have become more urgent; finished to interrupt the step in any case.
     let nudge: AsyncStream<Void>.Continuation
     let life: StepLife
+    /// What people are told meanwhile; nil where the step has nothing to say.
+    let wait: Wait?
     var progress: StepProgress?
     /// The end of its time that it was told of. A sign of life that came first has moved that on.
     var toldOf: Uptime?

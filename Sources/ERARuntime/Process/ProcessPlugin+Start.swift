@@ -90,8 +90,7 @@ extension ProcessPlugin {
         guard let command = spec.command.first, let path = lookup.resolve(command) else {
             let command = spec.command.first ?? ""
             let where_ =
-                files == nil
-                ? options.searchPath.joined(separator: ":") : "the artifact, nor in the search path"
+                files == nil ? searchPathText : "the artifact, nor in the search path"
             throw Failure.permanent(
                 .commandMissing,
                 "there is no program \(command) that may be executed in \(where_)"

@@ -12,7 +12,12 @@ extension ProcessPlugin {
         } + commandProblems(spec) + userProblems(spec) + volumeProblems(spec) + environmentProblems(spec)
     }
 
-    private var searchPathText: String { options.searchPath.joined(separator: ":") }
+    /// For messages, which are shown in many places: the search path, cut short.
+    var searchPathText: String {
+        let shown = options.searchPath.prefix(2).joined(separator: ":")
+        let count = options.searchPath.count
+        return count > 2 ? "\(shown):… (\(count) directories, the PATH of era daemon)" : shown
+    }
 
     private func commandProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
         guard let command = spec.command.first, !command.isEmpty else {

@@ -142,7 +142,7 @@ import Testing
         try web.settle()
         #expect(web.record.servedRevision == 1)
         #expect(web.rest.hasPrefix("Running"))
-        #expect(web.condition(.synced) == "false, RolledBack")
+        #expect(web.condition(.synced) == "false, RolledBackByOperator")
     }
 
     @Test func `RollbackFailed ends with accept of what runs`() throws {
@@ -167,7 +167,7 @@ import Testing
         #expect(web.rest == "RollbackFailed: idle")
         web.observed.instances[2] = .up()
         try web.ask(.accept(2))
-        #expect(web.rest == "Running: RolledBack")
+        #expect(web.rest == "Running: RolledBackByOperator")
         #expect(web.record.quarantine?.failure.code == .rolledBackByOperator)
     }
 
@@ -200,10 +200,10 @@ import Testing
         try web.settle()
         web.pass(10)
         try web.settle()
-        #expect(web.rest == "Running: RolledBack")
+        #expect(web.rest == "Running: RolledBackByOperator")
         #expect(web.record.servedRevision == 1)
         #expect(web.record.quarantine?.failure.code == .rolledBackByOperator)
-        #expect(web.condition(.synced) == "false, RolledBack")
+        #expect(web.condition(.synced) == "false, RolledBackByOperator")
 
         try web.ask(.rollback(to: 2))
         try web.settle()

@@ -169,6 +169,22 @@ import Testing
         #expect(web.rest == "Running: RolledBack")
     }
 
+    @Test func `history says of a revision that never ran that another took its place, until it is tried again`()
+        throws
+    {
+        var web = try Transcript.running()
+        try web.declare(2)
+        web.prepare(.fetch(2), .later)
+        try web.settle()
+        #expect(web.record.outcomes[2]?.verdict == .pending)
+        try web.declare(3)
+        #expect(web.record.outcomes[2]?.verdict == .superseded)
+        #expect(web.record.outcomes[2]?.firstRunningAt == nil)
+        try web.ask(.rollback(to: 2))
+        #expect(web.record.outcomes[2]?.verdict == .pending)
+        #expect(web.record.outcomes[3]?.verdict == .superseded)
+    }
+
     @Test func `the old revision is restarted when it crashes while the new one is prepared`() throws {
         var web = try Transcript.running()
         try web.declare(2)
