@@ -6,13 +6,14 @@ extension ContentStore {
     /// Removes what is neither pinned nor was used within ``unpinnedLifetime``, and what an aborted
     /// download left more than ``abortedLifetime`` ago.
     ///
-    /// Before the first ``pin(_:)`` no blob is removed. A file from the future (the clock was set back)
-    /// is dated to now, so that it ages.
+    /// Before the first ``pin(_:)`` no blob is removed, and none while a pinned manifest cannot be read. A
+    /// file from the future (the clock was set back) is dated to now, so that it ages.
     /// - Returns: The bytes that were freed.
     /// - Throws: ``Failure`` of the file system; what was removed before stays removed.
     @discardableResult
     public func collect() throws -> ByteCount {
         try speakingFailure {
+            keepClosure()
             let blobs = try collectBlobs()
             try collectLinks()
             return ByteCount(blobs + (try collectIngests()))

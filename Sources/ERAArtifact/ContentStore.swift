@@ -43,7 +43,11 @@ public final class ContentStore: Sendable {
 
     struct State {
         /// Nil until the first ``ContentStore/pin(_:)``: until then nothing is known to be unneeded.
+        var roots: Set<Digest>?
+        /// The roots and all that they need; nil where that is not known, so that nothing may go.
         var pinned: Set<Digest>?
+        /// What those of the pinned blobs that are manifests refer to; empty for others.
+        var references: [Digest: [Digest]] = [:]
         var verified: [Digest: Identity] = [:]
         /// The sha512 of blobs, where that was verified too.
         var aliases: [Digest: Digest] = [:]
@@ -105,19 +109,38 @@ public final class ContentStore: Sendable {
         }
     }
 
-    /// Keeps exactly these digests, of either kind, whatever happens.
+    /// Keeps exactly these digests, of either kind, whatever happens, and what those that are manifests need.
+    ///
+    /// While one of the manifests cannot be read, everything is kept.
     public func pin(_ digests: Set<Digest>) throws {
         try speakingFailure {
-            var pinned = Set<Digest>()
+            var roots = Set<Digest>()
             for digest in digests {
-                if let blob = try blobDigest(digest) { pinned.insert(blob) }
+                if let blob = try blobDigest(digest) { roots.insert(blob) }
             }
-            state.withLock { [pinned] in $0.pinned = pinned }
+            state.withLock { [roots] in
+                $0.roots = roots
+                // Until what they need is known, nothing goes.
+                $0.pinned = nil
+            }
+            keepClosure()
+        }
+    }
+
+    /// Looks anew what the pinned digests need: a manifest may have come since, or been mended.
+    func keepClosure() {
+        guard let roots = state.withLock({ $0.roots }) else { return }
+        let closure = closure(of: roots)
+        state.withLock { state in
+            // Somebody else may have pinned others meanwhile, and looks himself.
+            guard state.roots == roots else { return }
+            state.pinned = closure
+            if let closure { state.references = state.references.filter { closure.contains($0.key) } }
         }
     }
 
     /// The sha256 that a declared digest stands for; nil for a sha512 that the store has not met.
-    private func blobDigest(_ declared: Digest) throws -> Digest? {
+    func blobDigest(_ declared: Digest) throws -> Digest? {
         switch declared.algorithm {
         case .sha256: return declared
         case .sha512:

@@ -4,12 +4,23 @@ public import ERACore
 public enum Credentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     case basic(username: String, password: String)
     case bearer(token: String)
+    /// Logins of several registries, each for its own host.
+    case registries(DockerConfig)
 
-    /// From a secret with the keys `username` and `password`, or `token`.
+    /// From a secret with the keys `username` and `password`, or `token`, or `.dockerconfigjson`.
     ///
     /// - Throws: ``Failure``, permanent `SecretMissing`, where it has neither, or a value that no header can
     ///   carry. A trailing newline is not part of a value, since editors add it.
     public init(secret: [String: String], named name: PartName) throws {
+        if let text = secret[".dockerconfigjson"] {
+            do { self = .registries(try DockerConfig(Array(text.utf8))) } catch {
+                throw Failure.permanent(
+                    .secretMissing,
+                    "the key .dockerconfigjson of the secret \(name) is not what docker login writes; copy it anew"
+                )
+            }
+            return
+        }
         let values = secret.mapValues { value in value.hasSuffix("\n") ? String(value.dropLast()) : value }
         guard values.values.allSatisfy({ $0.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }) else {
             throw Failure.permanent(

@@ -10,91 +10,35 @@ struct HTTPDownload: Sendable {
     let digest: Digest
     let credentials: Credentials?
     let fetcher: HTTPFetcher
+    /// What is different where it comes from a registry; nil elsewhere.
+    var registry: RegistryRules?
     let report: @Sendable (StepProgress) -> Void
+
+    /// What holds for a blob of a registry: its manifest said the size, and who may be spoken to in plain
+    /// http.
+    struct RegistryRules: Sendable {
+        let size: ByteCount
+        let insecure: Set<String>
+    }
 
     private var options: FetchOptions { fetcher.options }
 
     /// - Throws: ``Failure``, `CancellationError`, ``HTTPFetcher/CannotResume``, ``SystemError``.
     func run(into ingest: Ingest, _ signs: LifeSigns) async throws -> ReceivedBody {
         do {
-            let (response, place) = try await follow(ingest, signs)
+            let isResumed = ingest.count > 0
+            let (response, place) = try await fetcher.followed(
+                from: location,
+                credentials: credentials,
+                insecure: registry?.insecure,
+                range: isResumed ? ingest.validator.map { (ingest.count, $0) } : nil,
+                signs
+            )
             let expected = try accept(response, from: place, into: ingest)
             return try await receive(response, from: place, expected: expected, into: ingest, signs)
         } catch {
             throw HTTPTrouble.translated(error, location)
         }
-    }
-
-    /// Requests, and goes where the redirects lead.
-    ///
-    /// At most `redirectLimit` of them, none from https to http, none to an address of this machine or of
-    /// the link (clouds keep credentials there) unless it comes from one of the same kind. What a *name*
-    /// resolves to is not checked. Credentials go to the first origin only, and are not taken up again.
-    private func follow(
-        _ ingest: Ingest,
-        _ signs: LifeSigns
-    ) async throws -> (HTTPClientResponse, HTTPLocation) {
-        let client = try fetcher.client.client()
-        var place = location
-        var credentials = credentials
-        for _ in 0...max(0, options.redirectLimit) {
-            let response = try await client.execute(
-                request(place, credentials, ingest),
-                deadline: .distantFuture
-            )
-            signs.note()
-            guard [301, 302, 303, 307, 308].contains(response.status.code) else { return (response, place) }
-            let next = try redirect(response, from: place)
-            if next.origin != place.origin { credentials = nil }
-            place = next
-        }
-        throw Failure.permanent(
-            .fetchRefused,
-            "\(location.shown) redirects more than \(options.redirectLimit) times; give the final address"
-        )
-    }
-
-    private func request(
-        _ place: HTTPLocation,
-        _ credentials: Credentials?,
-        _ ingest: Ingest
-    ) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: place.url)
-        request.headers.add(name: "User-Agent", value: "era")
-        request.headers.add(name: "Accept", value: "*/*")
-        request.headers.add(name: "Accept-Encoding", value: "identity")
-        if ingest.count > 0, let validator = ingest.validator {
-            request.headers.add(name: "Range", value: "bytes=\(ingest.count)-")
-            request.headers.add(name: "If-Range", value: validator)
-        }
-        switch credentials {
-        case .basic(let username, let password): request.setBasicAuth(username: username, password: password)
-        case .bearer(let token): request.headers.add(name: "Authorization", value: "Bearer \(token)")
-        case nil: break
-        }
-        return request
-    }
-
-    private func redirect(_ response: HTTPClientResponse, from place: HTTPLocation) throws -> HTTPLocation {
-        let refused = { (why: String) in
-            Failure.permanent(.fetchRefused, "\(place.shown) redirects \(why); give an address that does not")
-        }
-        guard let text = response.headers.first(name: "Location") else {
-            throw refused("without saying where to")
-        }
-        let next: HTTPLocation
-        do { next = try place.resolving(text) } catch {
-            throw refused("to something that is no http address")
-        }
-        if place.origin.scheme == .https, next.origin.scheme == .http {
-            throw refused("from https to plain http (\(next.shown))")
-        }
-        guard next.origin.scheme == .https || options.allowsHTTP else { throw refused("to plain http") }
-        let kind = HostAddress(host: next.origin.host)
-        if kind != .other, kind != HostAddress(host: place.origin.host) {
-            throw refused("to an address of this machine or its link (\(next.shown))")
-        }
-        return next
     }
 
     /// Judges the head of the answer and prepares the ingest for the body.
@@ -118,14 +62,10 @@ struct HTTPDownload: Sendable {
                 headers["ETag"].isEmpty || etag == ingest.validator
             else { throw HTTPFetcher.CannotResume() }
         case 416 where ingest.count > 0: throw HTTPFetcher.CannotResume()
+        case 401 where registry != nil && place.origin == location.origin:
+            throw Challenged(headers: headers["WWW-Authenticate"])
         default:
-            throw HTTPTrouble.refusal(
-                response,
-                place,
-                hasCredentials: credentials != nil,
-                options,
-                fetcher.store.now()
-            )
+            throw fetcher.refusal(response, place, from: nil, isAuthorized: credentials != nil)
         }
         let encodings = headers[canonicalForm: "Content-Encoding"]
         guard encodings.allSatisfy({ $0.lowercased() == "identity" }) else {
@@ -137,6 +77,7 @@ struct HTTPDownload: Sendable {
         }
         let total = (length ?? 0).addingReportingOverflow(ingest.count).partialValue
         guard total <= options.sizeLimit.bytes else { throw tooLarge(place) }
+        if let size = registry?.size, length != nil, total != size.bytes { throw otherSize(place, total) }
         guard fetcher.store.hasSpace(for: length ?? 0, reserve: options.freeSpaceReserve) else {
             throw Failure.transient(
                 .noSpace,
@@ -168,6 +109,9 @@ struct HTTPDownload: Sendable {
             guard ingest.count + Int64(chunk.readableBytes) <= options.sizeLimit.bytes else {
                 throw tooLarge(place)
             }
+            if let size = registry?.size, ingest.count + Int64(chunk.readableBytes) > size.bytes {
+                throw otherSize(place, nil)
+            }
             body.look(at: chunk)
             try chunk.withUnsafeReadableBytes { try ingest.write($0) }
             report(StepProgress(done: ByteCount(ingest.count), total: total))
@@ -179,6 +123,15 @@ struct HTTPDownload: Sendable {
             )
         }
         return body
+    }
+
+    private func otherSize(_ place: HTTPLocation, _ found: Int64?) -> Failure {
+        let size = registry?.size.bytes ?? 0
+        return .transient(
+            .fetchFailed,
+            "\(place.shown) has \(found.map(String.init) ?? "more") bytes, and the manifest says \(size); "
+                + "trying again"
+        )
     }
 
     private func tooLarge(_ place: HTTPLocation) -> Failure {

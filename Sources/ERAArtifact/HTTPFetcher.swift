@@ -44,11 +44,19 @@ struct HTTPFetcher: SchemeFetcher {
             fetcher: self,
             report: report
         )
+        return try await self.download(download)
+    }
+
+    /// Resumes what an earlier attempt left, and begins anew where the server cannot.
+    func download(_ download: HTTPDownload) async throws -> ContentStore.Blob {
         do {
             return try await attempt(download, resume: true)
         } catch is CannotResume {
             do { return try await attempt(download, resume: false) } catch is CannotResume {
-                throw Failure.transient(.fetchFailed, "\(location.shown) sent a part that nobody asked for")
+                throw Failure.transient(
+                    .fetchFailed,
+                    "\(download.location.shown) sent a part that nobody asked for"
+                )
             }
         }
     }
@@ -94,7 +102,14 @@ struct HTTPFetcher: SchemeFetcher {
         in namespace: NamespaceName
     ) async throws -> Credentials? {
         guard let name = artifact.pullSecret else { return nil }
-        if let found = try await credentials(name, namespace) { return found }
+        if let found = try await credentials(name, namespace) {
+            guard case .registries = found else { return found }
+            throw Failure.permanent(
+                .secretMissing,
+                "the secret \(name) holds logins of registries; an https source needs a username and a password, "
+                    + "or a token"
+            )
+        }
         throw Failure.permanent(
             .secretMissing,
             "there is no secret \(name), which pullSecret names; add it or correct the name"

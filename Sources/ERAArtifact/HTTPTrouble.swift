@@ -39,7 +39,8 @@ enum HTTPTrouble {
     /// What went wrong on the way, in our words. Everything may pass but a certificate that is not trusted.
     static func translated(_ error: any Error, _ place: HTTPLocation) -> any Error {
         switch error {
-        case is Failure, is CancellationError, is HTTPFetcher.CannotResume, is SystemError: return error
+        case is Failure, is CancellationError, is HTTPFetcher.CannotResume, is SystemError, is Challenged:
+            return error
         case let error as HTTPClientError where error == .cancelled && Task.isCancelled:
             return CancellationError()
         case _ where isAboutCertificate(error):

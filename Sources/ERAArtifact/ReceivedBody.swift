@@ -18,7 +18,8 @@ struct ReceivedBody: Sendable {
         opening.append(contentsOf: chunk.readableBytesView.prefix(64 - opening.count))
     }
 
-    private var isHTML: Bool {
+    /// Whether it is a web page.
+    var isHTML: Bool {
         if isDeclaredHTML { return true }
         let text = String(decoding: opening, as: UTF8.self).lowercased().drop { $0.isWhitespace }
         return text.hasPrefix("<!doctype html") || text.hasPrefix("<html")

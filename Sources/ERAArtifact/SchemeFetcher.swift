@@ -19,7 +19,7 @@ protocol SchemeFetcher: Sendable {
 public struct FetchOptions: Sendable {
     /// Whether plain http is allowed (`--allow-http`); credentials then travel in the clear.
     public var allowsHTTP = false
-    /// The largest artifact.
+    /// The largest artifact; of an image, everything together.
     public var sizeLimit = ByteCount(8 << 30)
     /// So much stays free on the file system of the store.
     public var freeSpaceReserve = ByteCount(64 << 20)
@@ -33,6 +33,12 @@ public struct FetchOptions: Sendable {
     public var retryAfterLimit = Duration.seconds(300)
     /// The most downloads at a time.
     public var parallelLimit = 4
+    /// Registries (`host[:port]`) that are spoken to in plain http (`--insecure-registry`).
+    public var insecureRegistries: Set<String> = []
+    /// For a registry, those that have the same contents: asked first, in this order, and only by digest.
+    public var mirrors: [String: [String]] = [:]
+    /// Where logins of registries are kept, in this order: files as docker and podman write them.
+    public var loginFiles: [String] = []
     /// A PEM file of certificates to trust besides those of the system.
     public var trustRoots: String?
 

@@ -1,7 +1,7 @@
 public import ERACore
 public import ERAContracts
 
-/// Fetches artifacts into a ``ContentStore``: https, http where allowed, and files.
+/// Fetches artifacts into a ``ContentStore``: https, http where allowed, files, and from registries.
 ///
 /// A content that the store has is not fetched again, whatever its source is: rollback works offline. All
 /// who want one digest share one download. The caller ends its life with ``shutdown()``.
@@ -15,6 +15,7 @@ public final class StoreFetcher: ArtifactFetcher {
     private let client: LazyClient
     private let http: HTTPFetcher
     private let file: FileFetcher
+    private let registry: RegistryFetcher
 
     /// - Parameters:
     ///   - store: Where contents go; no other fetcher may write to it.
@@ -38,6 +39,7 @@ public final class StoreFetcher: ArtifactFetcher {
             clock: clock
         )
         file = FileFetcher(store: store, options: options)
+        registry = RegistryFetcher(http: http, gate: gate, downloads: downloads)
     }
 
     public func fetch(
@@ -51,6 +53,11 @@ public final class StoreFetcher: ArtifactFetcher {
                 .unsupported,
                 "signatures are not checked by this version of era; leave out artifact.signature"
             )
+        }
+        guard artifact.source.scheme != .oci else {
+            return try await withTaskExecutorPreference(executor) {
+                try await registry.fetch(artifact, in: namespace, known: known, progress: progress)
+            }
         }
         let blob = try await withTaskExecutorPreference(executor) {
             try await self.blob(of: artifact, in: namespace, progress: progress)
@@ -112,10 +119,7 @@ public final class StoreFetcher: ArtifactFetcher {
         case .https, .http: http
         case .file: file
         case .oci:
-            throw Failure.permanent(
-                .unsupported,
-                "\(artifact.source): oci is not fetched by this version of era; use https or file"
-            )
+            throw Failure.permanent(.internalFault, "\(artifact.source) is fetched as more than one blob")
         }
     }
 }

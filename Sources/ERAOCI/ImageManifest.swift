@@ -2,7 +2,8 @@ import ERACore
 
 /// The parts of one image or artifact: a configuration, and layers or files.
 ///
-/// Source: OCI image specification 1.1, "OCI Image Manifest Specification"; Docker's schema 2 has the same form.
+/// Source: OCI image specification 1.1, "OCI Image Manifest Specification"; Docker's schema 2 has the same
+/// form.
 public struct ImageManifest: Hashable, Sendable {
     public var artifactType: MediaType?
     public var config: ContentDescriptor
@@ -50,7 +51,8 @@ public struct ImageManifest: Hashable, Sendable {
         case files([String: ContentDescriptor])
     }
 
-    /// What this is: an image where the configuration and all layers are those of one; else one or several files.
+    /// What this is: an image where the configuration and all layers are those of one; else one or several
+    /// files.
     ///
     /// Source: OCI image specification 1.1, "Guidelines for Artifact Usage"; titles as ORAS uses them.
     /// - Throws: ``OCIError`` where there is no file, or several without titles that tell them apart.

@@ -9,8 +9,8 @@ public enum ManifestDocument: Hashable, Sendable {
     ///   - text: The bytes whose digest was verified.
     ///   - contentType: What the registry called it; nil for one on disk.
     ///   - descriptor: What the index that named it says it is.
-    /// - Throws: ``OCIError``. Who says different things of one content is refused, because another reader may
-    ///   believe the other half. Source: OCI image specification 1.1 and CVE-2021-41190.
+    /// - Throws: ``OCIError``. Who says different things of one content is refused, because another reader
+    /// may believe the other half. Source: OCI image specification 1.1 and CVE-2021-41190.
     public init(
         _ text: [UInt8],
         contentType: MediaType? = nil,
@@ -74,7 +74,8 @@ public struct ManifestPath: Hashable, Sendable {
 
     /// One index further in.
     ///
-    /// - Throws: ``OCIError`` for the third index, for one that was met before, and where the platform is missing.
+    /// - Throws: ``OCIError`` for the third index, for one that was met before, and where the platform is
+    /// missing.
     public mutating func enter(_ index: ImageIndex, for platform: Platform) throws(OCIError)
         -> ContentDescriptor
     {

@@ -24,8 +24,8 @@ public enum OCIError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// What a manifest, an index or a configuration may be at most.
 public enum OCILimits {
-    /// Bytes of a manifest or an index. Source: distribution specification 1.1, "Pushing Manifests", which asks
-    /// registries to take at least so much; larger ones are common nowhere.
+    /// Bytes of a manifest or an index. Source: distribution specification 1.1, "Pushing Manifests", which
+    /// asks registries to take at least so much; larger ones are common nowhere.
     public static let manifestSizeLimit = 4 << 20
     /// Bytes of an image's configuration.
     public static let configSizeLimit = 4 << 20

@@ -204,7 +204,7 @@ import Testing
     @Test(arguments: [
         ("http://127.0.0.1:1/f", true, false, Failure.Code.fetchRefused),  // http without --allow-http
         ("https://127.0.0.1:1/f", false, true, .fetchRefused),  // a network source without a digest
-        ("oci://127.0.0.1:1/f:1", true, true, .unsupported),  // a later issue
+        ("oci://127.0.0.1:1/F", true, true, .fetchRefused),  // no repository of a registry
         ("https://2130706433/f", true, true, .fetchRefused),  // an address in disguise
     ])
     func `what may not be fetched is refused`(

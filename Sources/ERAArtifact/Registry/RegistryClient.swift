@@ -1,0 +1,238 @@
+import AsyncHTTPClient
+import ERACore
+import ERAContracts
+import ERAOCI
+import NIOCore
+import NIOHTTP1
+
+/// Speaks to one registry about one repository, as one user.
+///
+/// Source: distribution specification 1.1.
+struct RegistryClient: Sendable {
+    let place: RegistryPlace
+    let repository: String
+    let credentials: Credentials?
+    let http: HTTPFetcher
+    let tokens: RegistryTokens
+
+    private var options: FetchOptions { http.options }
+    private var key: RegistryTokens.Key {
+        RegistryTokens.Key(origin: place.root.origin, repository: repository, credentials: credentials)
+    }
+
+    /// A manifest as it came: its digest is that of these bytes, whatever a header says.
+    struct Manifest: Sendable {
+        let bytes: [UInt8]
+        let digest: Digest
+        let type: MediaType?
+    }
+
+    /// - Parameter name: A tag or a digest.
+    /// - Throws: ``Failure``, `CancellationError`.
+    func manifest(_ name: String, expecting digest: Digest?) async throws -> Manifest {
+        let location = try place.location("\(repository)/manifests/\(name)")
+        let answer = try await authorized { authorization in
+            try await document(
+                location,
+                authorization,
+                accept: MediaType.acceptedManifests,
+                limit: OCILimits.manifestSizeLimit
+            )
+        }
+        var hash = ContentHash(declared: digest?.algorithm)
+        answer.bytes.withUnsafeBytes { hash.update($0) }
+        let digests = try hash.digests()
+        let found = digest.flatMap { digests.matching($0.algorithm) } ?? digests.sha256
+        var body = ReceivedBody(type: answer.contentType, isWhole: true)
+        body.look(at: ByteBuffer(bytes: answer.bytes.prefix(64)))
+        if body.isHTML {
+            throw Failure.transient(
+                .fetchFailed,
+                "\(location.shown) answered with a web page (HTML) instead of a manifest: a login page of the "
+                    + "network, or no registry; trying again"
+            )
+        }
+        if let digest, found != digest {
+            throw body.failure(DigestMismatch(declared: digest, found: found), location)
+        }
+        // Who caches between us and the registry may have the header of one and the body of another.
+        if let said = answer.digest, said.algorithm == found.algorithm, said != found {
+            throw Failure.transient(
+                .fetchFailed,
+                "\(location.shown) came as \(found) and was announced as \(said); trying again"
+            )
+        }
+        return Manifest(
+            bytes: answer.bytes,
+            digest: found,
+            type: answer.contentType.flatMap { MediaType(rawValue: $0) }
+        )
+    }
+
+    /// One blob into the store; resumes what an earlier attempt left.
+    ///
+    /// - Throws: ``Failure``, `CancellationError`.
+    func blob(
+        _ descriptor: ContentDescriptor,
+        report: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> ContentStore.Blob {
+        let location = try place.location("\(repository)/blobs/\(descriptor.digest)")
+        return try await authorized { authorization in
+            try await http.download(
+                HTTPDownload(
+                    location: location,
+                    digest: descriptor.digest,
+                    credentials: authorization,
+                    fetcher: http,
+                    registry: .init(size: descriptor.size, insecure: options.insecureRegistries),
+                    report: report
+                )
+            )
+        }
+    }
+
+    // MARK: Who asks
+
+    /// Runs a request as far as it gets with what is known, and once more with what the registry asks for.
+    private func authorized<Value>(_ request: (Credentials?) async throws -> Value) async throws -> Value {
+        // A token from elsewhere is sent as it is, and nothing else is sent unasked.
+        var first = tokens.authorization(for: key, now: http.store.now().uptime)
+        if first == nil, case .bearer = credentials { first = credentials }
+        do { return try await request(first) } catch let challenged as Challenged {
+            tokens.forget(key)
+            let authorization = try await answer(
+                challenged,
+                refusedBefore: first == credentials && first != nil
+            )
+            do { return try await request(authorization) } catch let challenged as Challenged {
+                tokens.forget(key)
+                throw challenged.failure(place.name, hasCredentials: credentials != nil)
+            }
+        }
+    }
+
+    private func answer(_ challenged: Challenged, refusedBefore: Bool) async throws -> Credentials {
+        switch Challenge.first(in: challenged.headers) {
+        case .basic:
+            guard case .basic = credentials, let credentials else { break }
+            tokens.keep(credentials, for: key, until: http.store.now().uptime + RegistryTokens.lifetimeLimit)
+            return credentials
+        case .bearer(let realm, let service, let scope):
+            guard !refusedBefore else { break }
+            return try await token(realm, service, scope)
+        case nil: break
+        }
+        throw challenged.failure(place.name, hasCredentials: credentials != nil)
+    }
+
+    private func token(_ realm: String, _ service: String?, _ scope: String?) async throws -> Credentials {
+        let realm = try place.realm(realm, insecure: options.insecureRegistries)
+        var query = "scope=" + queryEscaped(scope ?? "repository:\(repository):pull")
+        if let service { query = "service=" + queryEscaped(service) + "&" + query }
+        let separator = realm.target.contains("?") ? "&" : "?"
+        let location = try HTTPLocation(realm.url + separator + query)
+        var login: Credentials?
+        if case .basic = credentials { login = credentials }
+        let answer: Document
+        do {
+            answer = try await document(
+                location,
+                login,
+                accept: "application/json",
+                limit: RegistryTokens.answerSizeLimit
+            )
+        } catch let challenged as Challenged {
+            throw challenged.failure(place.name, hasCredentials: login != nil)
+        }
+        guard let (token, lifetime) = RegistryTokens.read(answer.bytes) else {
+            throw Failure.transient(
+                .fetchFailed,
+                "\(location.shown) gave no token for \(place.name); trying again"
+            )
+        }
+        let authorization = Credentials.bearer(token: token)
+        tokens.keep(authorization, for: key, until: http.store.now().uptime + lifetime)
+        return authorization
+    }
+
+    // MARK: Small answers
+
+    private struct Document: Sendable {
+        let bytes: [UInt8]
+        let contentType: String?
+        let digest: Digest?
+    }
+
+    private func document(
+        _ location: HTTPLocation,
+        _ authorization: Credentials?,
+        accept: String,
+        limit: Int
+    ) async throws -> Document {
+        try await withDeadlines(
+            stall: options.stallLimit,
+            total: options.totalTimeLimit,
+            clock: http.clock,
+            subject: location.shown
+        ) { signs in
+            do {
+                let (response, place) = try await http.followed(
+                    from: location,
+                    credentials: authorization,
+                    insecure: options.insecureRegistries,
+                    accept: accept,
+                    signs
+                )
+                guard response.status.code == 200 else {
+                    throw http.refusal(response, place, from: location, isAuthorized: authorization != nil)
+                }
+                var bytes: [UInt8] = []
+                for try await chunk in response.body {
+                    signs.note()
+                    guard bytes.count + chunk.readableBytes <= limit else {
+                        throw Failure.permanent(
+                            .artifactTooLarge,
+                            "the answer of \(place.shown) is larger than \(limit) bytes; it is refused"
+                        )
+                    }
+                    bytes.append(contentsOf: chunk.readableBytesView)
+                }
+                let digest = response.headers.first(name: "Docker-Content-Digest")
+                return Document(
+                    bytes: bytes,
+                    contentType: response.headers.first(name: "Content-Type"),
+                    // A header that cannot be read says nothing.
+                    digest: digest.flatMap { try? Digest($0) }
+                )
+            } catch {
+                throw HTTPTrouble.translated(error, location)
+            }
+        }
+    }
+
+    private func queryEscaped(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            let isPlain =
+                (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte)
+                || "-._~:/,".utf8.contains(byte)
+            result +=
+                isPlain
+                ? String(UnicodeScalar(byte))
+                : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }
+        return result
+    }
+}
+
+/// A registry, or its token server, answered 401.
+struct Challenged: Error {
+    let headers: [String]
+
+    func failure(_ registry: String, hasCredentials: Bool) -> Failure {
+        let hint =
+            hasCredentials
+            ? "check the login that is configured for it" : "name a secret in pullSecret, or log in to it"
+        return .permanent(.fetchRefused, "the registry \(registry) denies access (401); \(hint)")
+    }
+}
