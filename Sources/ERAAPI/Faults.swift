@@ -5,7 +5,12 @@ extension APIStatus {
     /// What the API answers to a fault of the engine.
     public init(_ fault: ControlFault) {
         switch fault {
-        case .notFound(let key): self = .notFound(key.name.rawValue)
+        case .notFound(let key, let why):
+            self = .notFound(key.name.rawValue)
+            if let why {
+                message += ": \(why)"
+                causes = [Cause(reason: APIStatus.sourceProblem, field: "", message: why)]
+            }
         case .conflict(let key):
             self = .conflict(
                 key.name.rawValue,
@@ -28,6 +33,9 @@ extension APIStatus {
             self = .unavailable("nothing can be changed now: \(why)")
         }
     }
+
+    /// The reason of the cause that says why what a source mentions is not there.
+    public static let sourceProblem = "SourceProblem"
 
     /// There is no such deployment.
     public static func notFound(_ name: String) -> APIStatus {

@@ -8,6 +8,10 @@ public protocol ControlPlane: Sendable {
     /// One deployment; nil when there is none (a tombstone does not count).
     func view(_ key: DeploymentKey) async -> DeploymentView?
 
+    /// Why there is no deployment of this name although a source mentions it; nil where none
+    /// does, or it is there.
+    func problem(of key: DeploymentKey) async -> String?
+
     /// Everything that changes from now on, coalesced per deployment when the reader is slow.
     ///
     /// - Returns: The list to start from, and the changes after it. The stream ends when the engine stops, or
@@ -244,7 +248,8 @@ public struct EngineHealth: Equatable, Sendable {
 
 /// Why the engine refuses a request; the message says what to do instead.
 public enum ControlFault: Error, Equatable, Sendable, CustomStringConvertible {
-    case notFound(DeploymentKey)
+    /// With why a source that mentions it does not declare it.
+    case notFound(DeploymentKey, because: String? = nil)
     /// The resource version is not the one expected.
     case conflict(DeploymentKey)
     /// Declared elsewhere: change it there.
@@ -256,7 +261,7 @@ public enum ControlFault: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .notFound(let key): "deployment \(key) not found"
+        case .notFound(let key, let why): "deployment \(key) not found\(why.map { ": \($0)" } ?? "")"
         case .conflict(let key):
             "deployment \(key) has been changed meanwhile; read it again and repeat the change"
         case .ownedElsewhere(let key, let origin):

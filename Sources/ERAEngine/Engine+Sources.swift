@@ -70,9 +70,11 @@ extension Engine {
         for (path, file) in files.sorted(by: { $0.key < $1.key })
         where file.problems != before[path]?.problems {
             for problem in file.problems {
+                // Without the source line and its caret: a log has one line for each thing.
+                let line = problem.prefix { $0 != "\n" }
                 seams.logger.error(
                     "manifest not applied; what it declared before stays",
-                    metadata: ["source": "\(id)", "error": "\(problem)"]
+                    metadata: ["source": "\(id)", "error": "\(line)"]
                 )
             }
         }
@@ -122,11 +124,15 @@ extension Engine {
 
     /// Shows with each deployment why what its source says of it does not count.
     private func showProblems(of id: SourceID) {
-        let problems = sourceStates[id]?.problemsByKey ?? [:]
-        for (key, entry) in entries where entry.record.declaration.origin.source == id.rawValue {
-            guard entry.sourceProblem?.message != problems[key] else { continue }
+        guard let state = sourceStates[id] else { return }
+        let problems = state.problemsByKey
+        for (key, entry) in entries {
+            let origin = entry.record.declaration.origin
+            guard origin.source == id.rawValue else { continue }
+            let problem = problems[key] ?? state.problem(ofFile: origin.path)
+            guard entry.sourceProblem?.message != problem else { continue }
             let now = seams.clock.now().wall
-            entries[key]?.sourceProblem = problems[key].map { SourceProblem(message: $0, since: now) }
+            entries[key]?.sourceProblem = problem.map { SourceProblem(message: $0, since: now) }
             publish(key)
         }
     }

@@ -152,8 +152,8 @@ extension Responder {
     // MARK: -
 
     func present(_ key: DeploymentKey) async throws -> DeploymentView {
-        guard let view = await controlPlane.view(key) else { throw ControlFault.notFound(key) }
-        return view
+        if let view = await controlPlane.view(key) { return view }
+        throw ControlFault.notFound(key, because: await controlPlane.problem(of: key))
     }
 
     private func object(

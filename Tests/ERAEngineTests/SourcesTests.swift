@@ -99,6 +99,28 @@ import Testing
         world.pass(.seconds(1))
         #expect(try world.view(app())?.sourceProblem == nil)
 
+        // After a restart nobody knows what the broken file declared; what runs says why it stays.
+        world.put(app(3))
+        world.pass(.seconds(5))
+        world.source.change { $0.files["\(app(3).name).yaml"] = Array("spec: [".utf8) }
+        world.restart()
+        world.pass(.seconds(1))
+        let kept = try #require(try world.view(app(3)))
+        #expect(kept.sourceProblem?.message.contains("may still declare this deployment") == true)
+        #expect(kept.record.phase == .running)
+        world.put(app(3))
+        world.pass(.seconds(1))
+        #expect(try world.view(app(3))?.sourceProblem == nil)
+
+        // A new one is not there, and why is known.
+        world.source.change { $0.files["new.yaml"] = Array(app(4).manifest.utf8) + Array("  no: 1\n".utf8) }
+        world.pass(.seconds(1))
+        #expect(try world.view(app(4)) == nil)
+        let key = app(4).key
+        #expect(try world.ask { await $0.problem(of: key) }?.hasPrefix("new.yaml:") == true)
+        world.source.change { $0.files["new.yaml"] = nil }
+        world.pass(.seconds(1))
+
         // Held back.
         world.simulation.checks.declaredAt = [:]
         world.source.change { $0.files = [:] }

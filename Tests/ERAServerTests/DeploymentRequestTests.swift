@@ -61,6 +61,13 @@ import Testing
             #expect(error?.isNotFound == true)
             #expect(error?.description == "deployments.era.dev \"web\" not found")
             #expect(error?.exitCode == 1)
+            await server.plane.say("web.yaml:1:1: error: spec: is missing", of: key("web"))
+            let broken = await #expect(throws: ClientError.self) { try await server.client.get(key("web")) }
+            #expect(
+                broken?.description
+                    == "deployments.era.dev \"web\" not found: web.yaml:1:1: error: spec: is missing"
+            )
+            #expect(broken?.status?.causes.map(\.reason) == [APIStatus.sourceProblem])
             let deleted = await #expect(throws: ClientError.self) {
                 try await server.client.delete(key("web"))
             }

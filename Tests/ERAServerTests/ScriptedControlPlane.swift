@@ -75,6 +75,11 @@ actor ScriptedControlPlane: ControlPlane {
 
     func write(_ bytes: [UInt8]) { for follower in logFollowers { follower.yield(bytes) } }
 
+    /// What is wrong with what sources say of deployments that are not there.
+    private var problems: [DeploymentKey: String] = [:]
+
+    func say(_ problem: String, of key: DeploymentKey) { problems[key] = problem }
+
     // MARK: ControlPlane
 
     func list() -> DeploymentList {
@@ -85,6 +90,8 @@ actor ScriptedControlPlane: ControlPlane {
     }
 
     func view(_ key: DeploymentKey) -> DeploymentView? { views[key] }
+
+    func problem(of key: DeploymentKey) -> String? { problems[key] }
 
     func watch() -> (list: DeploymentList, changes: AsyncStream<DeploymentChange>) {
         let (stream, continuation) = AsyncStream<DeploymentChange>.makeStream(

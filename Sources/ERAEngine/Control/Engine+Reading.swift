@@ -59,6 +59,11 @@ extension Engine: ControlPlane {
         pluginTable.values.map(\.description).sorted { $0.name < $1.name }
     }
 
+    public func problem(of key: DeploymentKey) -> String? {
+        guard entries[key]?.isShown != true else { return nil }
+        return sourceStates.sorted { $0.key < $1.key }.lazy.compactMap { $0.value.problemsByKey[key] }.first
+    }
+
     public func health() -> EngineHealth {
         var phases: [Phase: Int] = [:]
         for (key, entry) in entries {

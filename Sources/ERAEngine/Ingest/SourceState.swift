@@ -138,6 +138,15 @@ struct SourceState: Sendable {
         return problems
     }
 
+    /// Why a file says nothing that counts about what it declared once, in one line: nobody can
+    /// tell whether it still does.
+    func problem(ofFile path: String?) -> String? {
+        guard let path, let file = files[path], file.isUnusable,
+            let line = file.problems.first?.split(separator: "\n").first
+        else { return nil }
+        return "\(line); it may still declare this deployment, which stays as it is: era sources"
+    }
+
     func status() -> SourceStatus {
         SourceStatus(
             id: source.id,

@@ -12,6 +12,9 @@ extension ERAClient {
         do {
             return try await request(self)
         } catch let error as ClientError where error.isNotFound {
+            if let cause = error.status?.causes.first(where: { $0.reason == APIStatus.sourceProblem }) {
+                throw CommandFailure("there is no deployment \(key): \(cause.message)")
+            }
             // The names are only for the hint; without them the error still says what is wrong.
             let known = (try? await list().items.map(\.key)) ?? []
             throw CommandFailure(Self.unknown(key, among: known))
