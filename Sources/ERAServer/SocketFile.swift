@@ -2,8 +2,8 @@ import Glibc
 
 /// Why the API's socket cannot be made.
 public enum SocketFault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Another daemon answers there.
-    case inUse(path: String)
+    /// Another daemon answers there; its process number, where it can be told.
+    case inUse(path: String, holder: Int32?)
     case tooLong(path: String)
     /// Its directory can be written by others, or is no directory.
     case unsafeDirectory(path: String, why: String)
@@ -13,8 +13,8 @@ public enum SocketFault: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .inUse(let path):
-            "another daemon already answers at \(path); stop it, or use another --run-dir"
+        case .inUse(let path, let holder):
+            "another daemon\(holder.map { " (PID \($0))" } ?? "") already answers at \(path); stop it, or use another --run-dir"
         case .tooLong(let path):
             "the path of the socket has \(path.utf8.count) bytes, the system allows "
                 + "\(SocketFile.pathLengthLimit): \(path); use a shorter --run-dir"
@@ -24,6 +24,14 @@ public enum SocketFault: Error, Equatable, Sendable, CustomStringConvertible {
             "cannot \(what) \(path): \(String(cString: strerror(code)))"
         }
     }
+}
+
+/// Makes sure that no daemon answers on a unix socket, there or not. Changes nothing.
+///
+/// - Throws: ``SocketFault``: `inUse`, or what keeps it from being told.
+public func requireUnanswered(socketPath: String) throws(SocketFault) {
+    guard socketPath.utf8.count <= SocketFile.pathLengthLimit else { throw .tooLong(path: socketPath) }
+    try SocketFile(path: socketPath, group: nil).requireUnanswered()
 }
 
 /// The API's socket in the file system: made so that only those who may use it can open it.
@@ -51,7 +59,7 @@ struct SocketFile: Sendable {
             return
         }
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw .occupied(path: path) }
-        guard try !isAnswered() else { throw .inUse(path: path) }
+        try requireUnanswered()
         guard unlink(path) == 0 || errno == ENOENT else {
             throw .failed(path: path, what: "remove the stale socket", errno: errno)
         }
@@ -92,8 +100,8 @@ struct SocketFile: Sendable {
         }
     }
 
-    /// Whether somebody listens on the socket.
-    private func isAnswered() throws(SocketFault) -> Bool {
+    /// - Throws: ``SocketFault``: `inUse` where somebody listens on the socket.
+    func requireUnanswered() throws(SocketFault) {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .failed(path: path, what: "open a socket for", errno: errno) }
         defer { close(descriptor) }
@@ -104,12 +112,20 @@ struct SocketFile: Sendable {
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
         }
-        guard result != 0 else { return true }
+        guard result != 0 else { throw .inUse(path: path, holder: Self.peer(of: descriptor)) }
         switch errno {
-        case ECONNREFUSED, ENOENT: return false
+        case ECONNREFUSED, ENOENT: return
         // A full queue has a listener behind it.
-        case EAGAIN: return true
+        case EAGAIN: throw .inUse(path: path, holder: nil)
         default: throw .failed(path: path, what: "try", errno: errno)
         }
+    }
+
+    /// The process that listens at the other end (SO_PEERCRED, unix(7)).
+    private static func peer(of descriptor: Int32) -> Int32? {
+        var peer = Peer(pid: 0, user: 0, group: 0)
+        var size = socklen_t(MemoryLayout<Peer>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else { return nil }
+        return peer.pid > 0 ? peer.pid : nil
     }
 }

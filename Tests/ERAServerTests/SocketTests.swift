@@ -19,7 +19,9 @@ import Testing
     @Test func `a second server does not take the socket of the first`() async throws {
         try await ServerFixture.run { server async throws in
             let second = try Self.server(server.socketPath)
-            await #expect(throws: SocketFault.inUse(path: server.socketPath)) { try await second.run() }
+            await #expect(throws: SocketFault.inUse(path: server.socketPath, holder: getpid())) {
+                try await second.run()
+            }
             #expect(try await server.client.version().era == "0.1.0")
         }
     }

@@ -53,6 +53,13 @@ struct HostFaultTests {
             #expect(second.error.contains("\(daemon.pid)"), "\(second.error)")
             #expect(daemon.end == nil)
             #expect(try await machine.isReady())
+
+            // Other data, the same run directory: refused before anything is made.
+            let other = machine.root + "/other"
+            let third = try await machine.era(["daemon"] + machine.directories + ["--data-dir", other])
+            #expect(third.code == 3, "\(third.error)")
+            #expect(third.error.contains("\(daemon.pid)"), "\(third.error)")
+            #expect(access(other, F_OK) != 0)
         }
     }
 

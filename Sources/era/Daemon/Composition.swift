@@ -5,6 +5,7 @@ import ERACore
 import ERAEngine
 import ERAHealth
 import ERARuntime
+import ERAServer
 import ERASource
 import ERAStore
 import Glibc
@@ -34,6 +35,7 @@ struct Composition: Sendable {
         environment: Environment
     ) throws {
         umask(0o077)
+        try Self.refuse(besideDaemonIn: Self.absolute(options.runDir))
         let data = try Self.directory(options.places.dataDir)
         let run = try Self.directory(options.runDir)
         let host = try HostFacts(environment)
@@ -89,6 +91,18 @@ struct Composition: Sendable {
         }
         await fetcher.shutdown()
         await store.close()
+    }
+
+    /// Before anything is made: a second daemon leaves no trace of itself.
+    private static func refuse(besideDaemonIn run: String) throws {
+        do {
+            try requireUnanswered(socketPath: "\(run)/era.sock")
+        } catch {
+            switch error {
+            case .inUse: throw CommandFailure("\(error)", .notReachable)
+            case .tooLong, .unsafeDirectory, .occupied, .failed: throw CommandFailure("\(error)")
+            }
+        }
     }
 
     private static func openStore(_ data: String) throws -> SQLiteRecordStore {
