@@ -33,10 +33,14 @@ env: ## Print what makes `era` talk to that daemon: eval "$(make -s env)"
 	@echo 'export PATH="$(bin):$$PATH" ERA_RUN_DIR="$(state)/run" ERA_DATA_DIR="$(state)/data"'
 
 programs: setup ## Build era, its shim and the samples in release mode
-	@# The shim is Embedded Swift, which has no static standard library to link: it has none at all.
+	@# The shim is Embedded Swift, which has no static standard library to link: it has none at all. A build
+	@# directory of its own: with other flags in the same one, each build would begin by undoing the last.
 	@set -e; for program in era sample-web sample-worker; do \
 		swift build --configuration release --static-swift-stdlib --product $$program; done
-	@swift build --configuration release --product era-shim
+	@mkdir -p .build/shim && ln -sfn $(addprefix ../../,$(swift_files)) .build/shim/
+	@ERA_ONLY=era-shim swift build --configuration release --package-path .build/shim --product era-shim
+	@cmp -s .build/shim/.build/release/era-shim $(bin)/era-shim \
+		|| install .build/shim/.build/release/era-shim $(bin)/era-shim
 
 build: setup ## Build everything for debugging, tests included
 	swift build --build-tests
