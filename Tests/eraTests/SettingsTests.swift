@@ -90,6 +90,17 @@ import Testing
         let near = #expect(throws: CommandFailure.self) { try complete(["aply", "-f", "x"], [:]) }
         #expect(near?.message == "there is no command aply; did you mean apply?")
     }
+
+    @Test func `a word after help that is no command gets one too`() throws {
+        let near = #expect(throws: CommandFailure.self) { try complete(["help", "gett"], [:]) }
+        #expect(near?.message == "there is no command gett; did you mean get?")
+        #expect(near?.exit == .wrongUsage)
+        let inner = #expect(throws: CommandFailure.self) { try complete(["help", "plugins", "lst"], [:]) }
+        #expect(inner?.message == "there is no command lst; did you mean list?")
+        for fine in [["help"], ["help", "get"], ["help", "plugins", "list"], ["help", "help"]] {
+            #expect(try complete(fine, [:]) == fine)
+        }
+    }
 }
 
 @Suite struct `Every command` {

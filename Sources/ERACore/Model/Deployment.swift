@@ -225,8 +225,8 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
 
     public var description: String { url }
 
-    /// Whether the manifest must say the content's digest: it crosses a network, and there is no registry that
-    /// resolves a tag to one.
+    /// Whether the manifest must say the content's digest: it crosses a network, and there is no
+    /// registry that resolves a tag to one.
     public var needsDigest: Bool {
         switch scheme {
         case .https, .http: true

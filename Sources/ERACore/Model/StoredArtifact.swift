@@ -20,7 +20,8 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
     /// What a single file is called: the last component of the URL's path, or the title that it came with.
     public var name: String
     public var content: Content
-    /// What a tag stood for when it was asked, as `host/repository:tag@sha256:…`; nil where nothing was resolved.
+    /// What a tag stood for when it was asked, as `host/repository:tag@sha256:…`; nil where
+    /// nothing was resolved.
     public var resolved: String?
     /// Which key vouches for it, and what it says; nil where no signature was asked for.
     public var signedBy: String?

@@ -52,7 +52,14 @@ struct GetCommand: AsyncParsableCommand {
     func run() async throws {
         let client = connection.client()
         if watch { return try await follow(client) }
-        let objects = try await fetched(client)
+        let (objects, missing) = try await fetched(client)
+        show(objects, isComplete: missing.isEmpty)
+        // What was found is shown all the same, as kubectl does.
+        if !missing.isEmpty { throw CommandFailure(missing.joined(separator: "\n")) }
+    }
+
+    private func show(_ objects: [DeploymentObject], isComplete: Bool) {
+        guard isComplete || !objects.isEmpty else { return }
         switch output {
         case .table, .wide:
             if objects.isEmpty {
@@ -85,18 +92,31 @@ struct GetCommand: AsyncParsableCommand {
         )
     }
 
-    private func fetched(_ client: ERAClient) async throws -> [DeploymentObject] {
+    /// What is asked for, and what to say of names that nobody has.
+    private func fetched(
+        _ client: ERAClient
+    ) async throws -> (objects: [DeploymentObject], missing: [String]) {
         guard !names.isEmpty else {
-            return try await client.list(namespace: scope, labelSelector: selector).items
+            return (try await client.list(namespace: scope, labelSelector: selector).items, [])
         }
         var objects: [DeploymentObject] = []
-        for key in keys { objects.append(try await client.about(key) { try await $0.get(key) }) }
-        return objects
+        var missing: [String] = []
+        for key in keys {
+            do {
+                objects.append(try await client.about(key) { try await $0.get(key) })
+            } catch let failure as CommandFailure {
+                missing.append("\(failure)")
+            }
+        }
+        return (objects, missing)
     }
 
     private func follow(_ client: ERAClient) async throws {
         // A name that nobody has is a mistake, also where something could still come.
-        if !names.isEmpty { _ = try await fetched(client) }
+        if !names.isEmpty {
+            let missing = try await fetched(client).missing
+            if !missing.isEmpty { throw CommandFailure(missing.joined(separator: "\n")) }
+        }
         let wanted = Set(keys)
         let scope = names.isEmpty ? self.scope : nil
         let watch = DeploymentWatch(client: client, namespace: scope, labelSelector: selector) { key in

@@ -56,7 +56,10 @@ struct SourceReport {
         if !rows.isEmpty {
             lines += TextTable(["FILE", "DEPLOYMENTS", "PROBLEMS"], rows).lines(style).map { "  " + $0 }
         }
-        for problem in source.files.flatMap(\.problems) { lines.append("  " + DisplayText.line(problem)) }
+        for problem in source.files.flatMap(\.problems) {
+            // As a compiler shows it: the source line and the caret below keep their places.
+            lines += problem.split(separator: "\n").map { "  " + DisplayText.line(String($0)) }
+        }
         if !source.heldPrunes.isEmpty {
             let names = source.heldPrunes.map(\.description).joined(separator: ", ")
             let text = "no longer declared, and not deleted without confirmation: \(names)"

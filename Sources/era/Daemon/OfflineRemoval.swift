@@ -47,7 +47,9 @@ enum OfflineRemoval {
                 _ = try await engine.delete(view.record.key, dryRun: false)
             }
         } check: {
-            Rest(keys: await engine.list().views.map(\.record.key))
+            let left = await engine.list().views.map(\.record.key)
+            for line in await keys.tell(left, at: ContinuousClock.now) { log(line) }
+            return Rest(keys: left)
         } abandon: { rest in
             if let rest { log(rest.message) }
             _exit(ProgramExit.timedOut.rawValue)
@@ -61,5 +63,44 @@ enum OfflineRemoval {
         private(set) var all: Set<DeploymentKey> = []
         init() async {}
         func add(_ key: DeploymentKey) { all.insert(key) }
+
+        private var report = RemovalReport()
+        func tell(_ left: [DeploymentKey], at now: ContinuousClock.Instant) -> [String] {
+            report.lines(all, left, at: now)
+        }
+    }
+}
+
+/// What to tell people while deployments are being deleted: each that is gone, and now and then what is not.
+struct RemovalReport {
+    /// How long nothing may be said while something is left.
+    static let silence = Duration.seconds(3)
+    /// The most names in a line.
+    static let namesLimit = 5
+
+    private var gone: Set<DeploymentKey> = []
+    private var lastAt: ContinuousClock.Instant?
+
+    /// - Parameter all: Everything that is to be deleted.
+    /// - Parameter left: What of it is there still.
+    mutating func lines(
+        _ all: Set<DeploymentKey>,
+        _ left: [DeploymentKey],
+        at now: ContinuousClock.Instant
+    ) -> [String] {
+        let newlyGone = all.subtracting(left).subtracting(gone)
+        gone.formUnion(newlyGone)
+        let since = lastAt ?? now
+        if newlyGone.isEmpty, now - since < Self.silence || left.isEmpty {
+            lastAt = since
+            return []
+        }
+        lastAt = now
+        if newlyGone.isEmpty {
+            let names = left.sorted().prefix(Self.namesLimit).map(\.description).joined(separator: ", ")
+            let more = left.count > Self.namesLimit ? " and \(left.count - Self.namesLimit) more" : ""
+            return ["still stopping: \(names)\(more)"]
+        }
+        return newlyGone.sorted().map { "deployment \($0) deleted" }
     }
 }

@@ -19,7 +19,7 @@ struct SettingsLayers {
         guard !(arguments.first?.hasPrefix("---") ?? false) else { return arguments }
         let line = Self.split(arguments, root)
         guard !line.path.isEmpty else {
-            try Self.checkCommand(line.rest.first, of: root)
+            try Self.checkCommand(line.rest, of: root)
             return arguments
         }
         // `--` and what follows are operands: options go before.
@@ -27,14 +27,25 @@ struct SettingsLayers {
     }
 
     /// - Throws: ``CommandFailure`` for a word that names no command.
-    private static func checkCommand(_ word: String?, of root: any ParsableCommand.Type) throws {
-        guard let word, !word.hasPrefix("-"), word != "help" else { return }
-        let names = root.configuration.subcommands.flatMap { [$0._commandName] + $0.configuration.aliases }
-        let hint = Nearest.word(to: word, among: names).map { "did you mean \($0)?" }
-        throw CommandFailure(
-            "there is no command \(word); \(hint ?? "see: \(root._commandName) --help")",
-            .wrongUsage
-        )
+    private static func checkCommand(_ words: [String], of root: any ParsableCommand.Type) throws {
+        var command = root
+        for word in words.first == "help" ? words.dropFirst() : words[...] {
+            guard !word.hasPrefix("-"), word != "help", !command.configuration.subcommands.isEmpty else {
+                return
+            }
+            if let next = subcommand(named: word, of: command) {
+                command = next
+                continue
+            }
+            let names = command.configuration.subcommands.flatMap {
+                [$0._commandName] + $0.configuration.aliases
+            }
+            let hint = Nearest.word(to: word, among: names).map { "did you mean \($0)?" }
+            throw CommandFailure(
+                "there is no command \(word); \(hint ?? "see: \(root._commandName) --help")",
+                .wrongUsage
+            )
+        }
     }
 
     /// A command line: the command's words, the command, the rest.

@@ -169,9 +169,7 @@ import Testing
         #expect(web.rest == "Running: RolledBack")
     }
 
-    @Test func `history says of a revision that never ran that another took its place, until it is tried again`()
-        throws
-    {
+    @Test func `a revision that was replaced before it ran is superseded, until it is tried again`() throws {
         var web = try Transcript.running()
         try web.declare(2)
         web.prepare(.fetch(2), .later)
