@@ -137,7 +137,7 @@ let package = Package(
             name: "era",
             dependencies: [
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
-                "ERARuntime",
+                "ERARuntime", "ERAOCI",
                 "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging,
                 lifecycle, unixSignals,
             ],

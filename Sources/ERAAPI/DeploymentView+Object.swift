@@ -100,7 +100,11 @@ extension DeploymentView {
             "quarantine": record.quarantine.map { FailureText($0.failure).apiObject },
             "failure": record.state.failure?.apiObject,
             "rollbackFailure": record.state.rollbackFailure?.apiObject,
-            "revisions": .array(revisions.map { RevisionText($0, record.outcomes[$0.number]).apiObject }),
+            "revisions": .array(
+                revisions.map {
+                    RevisionText($0, record.outcomes[$0.number], record.artifacts[$0.number]).apiObject
+                }
+            ),
         ])
     }
 
@@ -150,7 +154,7 @@ extension InstanceText {
 }
 
 extension RevisionText {
-    init(_ revision: Revision, _ outcome: RevisionOutcome?) {
+    init(_ revision: Revision, _ outcome: RevisionOutcome?, _ artifact: StoredArtifact?) {
         let verdict: Verdict
         var failure: FailureText?
         switch outcome?.verdict {
@@ -167,6 +171,7 @@ extension RevisionText {
             templateHash: revision.templateHash.description,
             verdict: verdict,
             failure: failure,
+            artifact: artifact.map { $0.resolved ?? $0.digest.description },
             createdAt: revision.createdAt,
             decidedAt: outcome?.at,
             firstRunningAt: outcome?.firstRunningAt

@@ -138,7 +138,8 @@ extension RevisionText {
         .members([
             "revision": .int(number), "version": .text(version), "templateHash": .text(templateHash),
             "verdict": .text(verdict.rawValue), "failure": failure?.apiObject,
-            "createdAt": .time(createdAt), "decidedAt": .time(decidedAt),
+            "artifact": .text(artifact), "createdAt": .time(createdAt),
+            "decidedAt": .time(decidedAt),
             "firstRunningAt": .time(firstRunningAt),
         ])
     }
@@ -151,6 +152,7 @@ extension RevisionText {
             templateHash: apiObject["templateHash"]?.string ?? "",
             verdict: apiObject["verdict"]?.string.flatMap(Verdict.init(rawValue:)) ?? .pending,
             failure: apiObject["failure"].flatMap(FailureText.init(apiObject:)),
+            artifact: apiObject["artifact"]?.string,
             createdAt: apiObject["createdAt"]?.time,
             decidedAt: apiObject["decidedAt"]?.time,
             firstRunningAt: apiObject["firstRunningAt"]?.time

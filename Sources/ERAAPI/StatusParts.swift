@@ -89,6 +89,9 @@ public struct RevisionText: Hashable, Sendable {
     public var verdict: Verdict
     /// Of a failed one: why.
     public var failure: FailureText?
+    /// What was fetched for it: what a tag was resolved to, or the digest; nil without an artifact
+    /// and before it is there.
+    public var artifact: String?
     public var createdAt: WallTime?
     /// When the verdict was reached.
     public var decidedAt: WallTime?
@@ -100,6 +103,7 @@ public struct RevisionText: Hashable, Sendable {
         templateHash: String,
         verdict: Verdict,
         failure: FailureText? = nil,
+        artifact: String? = nil,
         createdAt: WallTime? = nil,
         decidedAt: WallTime? = nil,
         firstRunningAt: WallTime? = nil
@@ -107,6 +111,7 @@ public struct RevisionText: Hashable, Sendable {
         self.number = number
         self.version = version
         self.templateHash = templateHash
+        self.artifact = artifact
         self.verdict = verdict
         self.failure = failure
         self.createdAt = createdAt

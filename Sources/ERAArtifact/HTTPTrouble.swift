@@ -49,6 +49,12 @@ enum HTTPTrouble {
                 "the certificate of \(place.shown) is not trusted (\(error)); if it is your own, "
                     + "name its authority in the trusted certificates"
             )
+        case _ where isAboutTLS(error):
+            return Failure.transient(
+                .fetchFailed,
+                "\(place.shown) does not speak TLS; where plain http is meant, start era with "
+                    + "--insecure-registry for a registry, with --allow-http for a file; trying again"
+            )
         case let error as HTTPClientError where error == .connectTimeout:
             return Failure.transient(.timeout, "cannot connect to \(place.shown) in time; trying again")
         default:
@@ -63,10 +69,18 @@ enum HTTPTrouble {
         switch error {
         case is NIOSSLExtraError: true
         case NIOSSLError.unableToValidateCertificate, NIOSSLError.noCertificateToValidate: true
-        // BoringSSL's error has no code in the API of NIOSSL, only this text.
-        case NIOSSLError.handshakeFailed(.sslError(let stack)):
-            stack.contains { $0.description.contains("CERTIFICATE_VERIFY_FAILED") }
-        default: false
+        default: handshake(error, failedBy: "CERTIFICATE_VERIFY_FAILED")
         }
+    }
+
+    /// Whether the answer to a greeting in TLS was something else, plain http mostly.
+    private static func isAboutTLS(_ error: any Error) -> Bool {
+        handshake(error, failedBy: "WRONG_VERSION_NUMBER") || handshake(error, failedBy: "HTTP_REQUEST")
+    }
+
+    /// BoringSSL's errors have no code in the API of NIOSSL, only such a word in their text.
+    private static func handshake(_ error: any Error, failedBy word: String) -> Bool {
+        guard case NIOSSLError.handshakeFailed(.sslError(let stack)) = error else { return false }
+        return stack.contains { $0.description.contains(word) }
     }
 }

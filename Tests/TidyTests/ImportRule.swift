@@ -39,7 +39,7 @@ extension Rule {
         "era": modules(
             [
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
-                "ERARuntime",
+                "ERARuntime", "ERAOCI",
             ],
             ["ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient"],
             system,

@@ -25,6 +25,18 @@ import Testing
         #expect(lines([], 20) == [])
     }
 
+    @Test func `registries and mirrors are taken as they are named, and nothing else is`() throws {
+        #expect(try RegistryName("127.0.0.1:5000").text == "127.0.0.1:5000")
+        let mirror = try RegistryMirror("one.example.org=two:5000")
+        #expect(mirror.registry.text == "one.example.org")
+        #expect(mirror.mirror.text == "two:5000")
+        for wrong in ["", "http://host", "host/repository", "host:port", "user@host", "host:5000:1"] {
+            #expect(throws: InvalidValue.self) { try RegistryName(wrong) }
+            #expect(throws: InvalidValue.self) { try RegistryMirror("host=\(wrong)") }
+        }
+        #expect(throws: InvalidValue.self) { try RegistryMirror("host") }
+    }
+
     @Test func `a problem of a file keeps its source line and its caret`() throws {
         let problem = "web.yaml:2:1: error: spec.port: is unknown\n  2 | port: 1\n    | ^"
         let status = SourceStatus(

@@ -10,6 +10,7 @@ extension ProcessPlugin {
         let place = shims.place(instance.id)
         let spec = instance.spec
         if let artifact = instance.artifact {
+            guard artifact.content == .file else { throw Self.refused(artifact) }
             let format = spec.artifact?.format ?? .auto
             try await options.unpacker.unpack(
                 artifact.path,
@@ -56,6 +57,18 @@ extension ProcessPlugin {
             variables: Dictionary(variables) { _, last in last },
             user: instance.spec.user,
             capabilities: launch.capabilities
+        )
+    }
+
+    /// An image is no tree of files before its layers are laid upon each other.
+    private static func refused(_ artifact: StoredArtifact) -> Failure {
+        let what =
+            artifact.content == .image
+            ? "a container image" : "an artifact of several files, each in a blob of its own"
+        return .permanent(
+            .unsupported,
+            "\(artifact.resolved ?? artifact.digest.description) is \(what); plugin process takes one file, "
+                + "or an archive: push a tar of them as a single blob"
         )
     }
 

@@ -42,11 +42,9 @@ struct Composition: Sendable {
         let failpoints = Failpoints(environment)
         store = try Self.openStore(data)
         let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.places.secretsDir))
-        var fetchOptions = FetchOptions()
-        fetchOptions.allowsHTTP = options.allowHttp
         fetcher = StoreFetcher(
             store: ContentStore(directory: "\(data)/artifacts", now: { SystemClock().now() }),
-            options: fetchOptions,
+            options: FetchOptions(options, environment),
             credentials: SecretCredentials(workspace: workspace).credentials
         )
         prober = NetworkProber()

@@ -26,6 +26,24 @@ struct EngineOptionsGroup: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "A registry to speak to in plain http; may be repeated (ERA_INSECURE_REGISTRY).",
+            valueName: "host[:port]"
+        ),
+        transform: { try RegistryName($0) }
+    )
+    var insecureRegistry: [RegistryName] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Where a registry's contents are as well, asked first; may be repeated (ERA_REGISTRY_MIRROR).",
+            valueName: "host=mirror"
+        ),
+        transform: { try RegistryMirror($0) }
+    )
+    var registryMirror: [RegistryMirror] = []
+
+    @Option(
+        help: ArgumentHelp(
             "What is written to standard error: trace to critical (ERA_LOG_LEVEL). (default: notice)",
             valueName: "level"
         ),

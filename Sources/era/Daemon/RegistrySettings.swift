@@ -1,0 +1,63 @@
+import ERAArtifact
+import ERACore
+import ERAOCI
+
+/// A registry as an option names it: a host, with a port where that is not 443.
+struct RegistryName: Hashable, Sendable {
+    let text: String
+
+    /// - Throws: ``InvalidValue`` for what cannot stand at the beginning of an `oci://` address.
+    init(_ text: String) throws(InvalidValue) {
+        // Any repository will do, and why it is refused is said here: the rest has no say in what a host is.
+        guard let reference = try? ImageReference("oci://\(text)/x"), reference.registry == text else {
+            throw InvalidValue(text, expected: "a registry, such as registry.example.org:5000")
+        }
+        self.text = text
+    }
+}
+
+/// A registry, and one that has the same contents: `registry.example.org=mirror.local:5000`.
+struct RegistryMirror: Hashable, Sendable {
+    let registry: RegistryName
+    let mirror: RegistryName
+
+    /// - Throws: ``InvalidValue``.
+    init(_ text: String) throws(InvalidValue) {
+        let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2 else {
+            throw InvalidValue(text, expected: "a registry and its mirror, such as one.example.org=two:5000")
+        }
+        registry = try RegistryName(parts[0])
+        mirror = try RegistryName(parts[1])
+    }
+}
+
+extension FetchOptions {
+    /// What the options and the variables of the environment say about downloads.
+    init(_ options: EngineOptionsGroup, _ environment: Environment) {
+        self.init()
+        allowsHTTP = options.allowHttp
+        insecureRegistries = Set(options.insecureRegistry.map(\.text))
+        for entry in options.registryMirror {
+            mirrors[entry.registry.text, default: []].append(entry.mirror.text)
+        }
+        loginFiles = Self.loginFiles(environment)
+    }
+
+    /// Where docker and podman keep the logins of registries, in podman's order: the file that is
+    /// named, those of the session, those of the user.
+    ///
+    /// Source: containers-auth.json(5).
+    private static func loginFiles(_ environment: Environment) -> [String] {
+        if let named = environment["REGISTRY_AUTH_FILE"], !named.isEmpty { return [named] }
+        let places: [(variable: String, path: String)] = [
+            ("XDG_RUNTIME_DIR", "containers/auth.json"), ("XDG_CONFIG_HOME", "containers/auth.json"),
+            ("HOME", ".config/containers/auth.json"), ("DOCKER_CONFIG", "config.json"),
+            ("HOME", ".docker/config.json"),
+        ]
+        return places.compactMap { variable, path in
+            guard let directory = environment[variable], directory.hasPrefix("/") else { return nil }
+            return "\(directory)/\(path)"
+        }
+    }
+}
