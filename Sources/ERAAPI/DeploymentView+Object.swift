@@ -171,7 +171,7 @@ extension RevisionText {
             templateHash: revision.templateHash.description,
             verdict: verdict,
             failure: failure,
-            artifact: artifact.map { $0.resolved ?? $0.digest.description },
+            artifact: artifact?.shown,
             createdAt: revision.createdAt,
             decidedAt: outcome?.at,
             firstRunningAt: outcome?.firstRunningAt

@@ -62,10 +62,13 @@ struct HTTPDownload: Sendable {
                 headers["ETag"].isEmpty || etag == ingest.validator
             else { throw HTTPFetcher.CannotResume() }
         case 416 where ingest.count > 0: throw HTTPFetcher.CannotResume()
-        case 401 where registry != nil && place.origin == location.origin:
-            throw Challenged(headers: headers["WWW-Authenticate"])
         default:
-            throw fetcher.refusal(response, place, from: nil, isAuthorized: credentials != nil)
+            throw fetcher.refusal(
+                response,
+                place,
+                from: registry == nil ? nil : location,
+                isAuthorized: credentials != nil
+            )
         }
         let encodings = headers[canonicalForm: "Content-Encoding"]
         guard encodings.allSatisfy({ $0.lowercased() == "identity" }) else {

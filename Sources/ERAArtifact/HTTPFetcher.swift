@@ -102,14 +102,20 @@ struct HTTPFetcher: SchemeFetcher {
         in namespace: NamespaceName
     ) async throws -> Credentials? {
         guard let name = artifact.pullSecret else { return nil }
-        if let found = try await credentials(name, namespace) {
-            guard case .registries = found else { return found }
-            throw Failure.permanent(
-                .secretMissing,
-                "the secret \(name) holds logins of registries; an https source needs a username and a password, "
-                    + "or a token"
-            )
-        }
+        let found = try await secret(name, in: namespace)
+        guard case .registries = found else { return found }
+        throw Failure.permanent(
+            .secretMissing,
+            "the secret \(name) holds logins of registries; an https source needs a username and a password, "
+                + "or a token"
+        )
+    }
+
+    /// What the secret says that a `pullSecret` names.
+    ///
+    /// - Throws: ``Failure`` `SecretMissing`.
+    func secret(_ name: PartName, in namespace: NamespaceName) async throws -> Credentials {
+        if let found = try await credentials(name, namespace) { return found }
         throw Failure.permanent(
             .secretMissing,
             "there is no secret \(name), which pullSecret names; add it or correct the name"

@@ -25,11 +25,7 @@ extension PublicKey {
     }
 
     /// The key ID as minisign prints it: a number whose lowest byte comes first.
-    static func minisignID(_ bytes: [UInt8]) -> String {
-        bytes.reversed().map { byte in
-            String(byte >> 4, radix: 16, uppercase: true) + String(byte & 15, radix: 16, uppercase: true)
-        }.joined()
-    }
+    static func minisignID(_ bytes: [UInt8]) -> String { hex(bytes.reversed()).uppercased() }
 }
 
 extension SignatureError {

@@ -55,7 +55,7 @@ struct RegistryFetcher: Sendable {
             )
         case .image, .files:
             let blobs = try await blobs(manifest.value.blobs, source, progress)
-            if case .image = content { try checkConfig(manifest.value, at: blobs[0].path, reference) }
+            if case .image = content { try checkConfig(manifest.value, blobs[0], reference) }
             let size = blobs.reduce(manifest.blob.size.bytes) { $0 + $1.size.bytes }
             return StoredArtifact(
                 digest: manifest.blob.digest,
@@ -264,12 +264,7 @@ struct RegistryFetcher: Sendable {
     {
         let repository = source.reference.repository
         if let name = source.artifact.pullSecret {
-            guard let found = try await http.credentials(name, source.namespace) else {
-                throw Failure.permanent(
-                    .secretMissing,
-                    "there is no secret \(name), which pullSecret names; add it or correct the name"
-                )
-            }
+            let found = try await http.secret(name, in: source.namespace)
             switch found {
             case .registries(let logins):
                 return logins.credentials(registry: registry, repository: repository)
@@ -300,8 +295,12 @@ struct RegistryFetcher: Sendable {
 
     // MARK: What is inside
 
-    private func checkConfig(_ manifest: ImageManifest, at path: String, _ reference: ImageReference) throws {
-        let bytes = try speakingFailure { try readFile(path, limit: OCILimits.configSizeLimit + 1) }
+    private func checkConfig(
+        _ manifest: ImageManifest,
+        _ config: ContentStore.Blob,
+        _ reference: ImageReference
+    ) throws {
+        let bytes = try readBlob(config, limit: OCILimits.configSizeLimit)
         do throws(OCIError) { try ImageConfig(bytes).check(against: manifest) } catch {
             throw refused(reference, error)
         }

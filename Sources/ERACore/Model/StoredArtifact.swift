@@ -23,6 +23,8 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
     /// What a tag stood for when it was asked, as `host/repository:tag@sha256:…`; nil where
     /// nothing was resolved.
     public var resolved: String?
+    /// What was fetched, for people: what the tag was resolved to, or the digest.
+    public var shown: String { resolved ?? digest.description }
     /// Which key vouches for it, and what it says; nil where no signature was asked for.
     public var signedBy: String?
 

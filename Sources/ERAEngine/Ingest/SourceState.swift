@@ -19,6 +19,11 @@ struct SourceState: Sendable {
         var isSettling = false
         /// Names that the latest version mentions.
         var mentioned: [DeploymentKey]
+
+        /// Why it cannot be used, in one line; nil where it can, or is still being written.
+        var refusal: Substring? {
+            isUnusable ? problems.first?.split(separator: "\n").first : nil
+        }
     }
 
     let source: any ManifestSource
@@ -122,8 +127,8 @@ struct SourceState: Sendable {
     /// Why what was declared last of a deployment does not count, in one line.
     var problemsByKey: [DeploymentKey: String] {
         var problems: [DeploymentKey: String] = [:]
-        for (_, file) in files.sorted(by: { $0.key < $1.key }) where file.isUnusable {
-            guard let line = file.problems.first?.split(separator: "\n").first else { continue }
+        for (_, file) in files.sorted(by: { $0.key < $1.key }) {
+            guard let line = file.refusal else { continue }
             for key in file.deployments.map(\.key) + file.mentioned {
                 problems[key] = problems[key] ?? "\(line); what was declared before stays: era sources"
             }
@@ -141,9 +146,7 @@ struct SourceState: Sendable {
     /// Why a file says nothing that counts about what it declared once, in one line: nobody can
     /// tell whether it still does.
     func problem(ofFile path: String?) -> String? {
-        guard let path, let file = files[path], file.isUnusable,
-            let line = file.problems.first?.split(separator: "\n").first
-        else { return nil }
+        guard let path, let line = files[path]?.refusal else { return nil }
         return "\(line); it may still declare this deployment, which stays as it is: era sources"
     }
 

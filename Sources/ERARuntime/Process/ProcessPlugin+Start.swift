@@ -67,7 +67,7 @@ extension ProcessPlugin {
             ? "a container image" : "an artifact of several files, each in a blob of its own"
         return .permanent(
             .unsupported,
-            "\(artifact.resolved ?? artifact.digest.description) is \(what); plugin process takes one file, "
+            "\(artifact.shown) is \(what); plugin process takes one file, "
                 + "or an archive: push a tar of them as a single blob"
         )
     }

@@ -58,7 +58,7 @@ struct SourceReport {
         }
         for problem in source.files.flatMap(\.problems) {
             // As a compiler shows it: the source line and the caret below keep their places.
-            lines += problem.split(separator: "\n").map { "  " + DisplayText.line(String($0)) }
+            lines += DisplayText.multiline(problem).split(separator: "\n").map { "  " + $0 }
         }
         if !source.heldPrunes.isEmpty {
             let names = source.heldPrunes.map(\.description).joined(separator: ", ")

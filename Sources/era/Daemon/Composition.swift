@@ -94,7 +94,7 @@ struct Composition: Sendable {
     /// Before anything is made: a second daemon leaves no trace of itself.
     private static func refuse(besideDaemonIn run: String) throws {
         do {
-            try requireUnanswered(socketPath: "\(run)/era.sock")
+            try requireUnanswered(socketPath: Defaults.socketPath(runDirectory: run))
         } catch {
             switch error {
             case .inUse: throw CommandFailure("\(error)", .notReachable)
