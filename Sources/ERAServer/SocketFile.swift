@@ -26,7 +26,7 @@ public enum SocketFault: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Makes sure that no daemon answers on a unix socket, there or not. Changes nothing.
+/// Makes sure that no daemon answers on a unix socket, there or not. Changes nothing, and never waits.
 ///
 /// - Throws: ``SocketFault``: `inUse`, or what keeps it from being told.
 public func requireUnanswered(socketPath: String) throws(SocketFault) {
@@ -102,7 +102,8 @@ struct SocketFile: Sendable {
 
     /// - Throws: ``SocketFault``: `inUse` where somebody listens on the socket.
     func requireUnanswered() throws(SocketFault) {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let flags = Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | flags, 0)
         guard descriptor >= 0 else { throw .failed(path: path, what: "open a socket for", errno: errno) }
         defer { close(descriptor) }
         var address = sockaddr_un()
@@ -112,7 +113,13 @@ struct SocketFile: Sendable {
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
         }
-        guard result != 0 else { throw .inUse(path: path, holder: Self.peer(of: descriptor)) }
+        guard result != 0 else {
+            let holder = Self.peer(of: descriptor)
+            // A daemon that was killed as it started a child: the child holds the socket until it has become a
+            // program, and nobody will ever answer.
+            if let holder, kill(holder, 0) != 0, errno == ESRCH { return }
+            throw .inUse(path: path, holder: holder)
+        }
         switch errno {
         case ECONNREFUSED, ENOENT: return
         // A full queue has a listener behind it.

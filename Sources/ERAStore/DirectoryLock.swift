@@ -7,13 +7,22 @@ import Glibc
 final class DirectoryLock: Sendable {
     private let descriptor: Int32
 
+    /// How long one waits for what a dead holder left: a child that it was starting when it was killed has its
+    /// descriptors until it becomes a program.
+    private static let patience: Duration = .seconds(5)
+
     /// - Throws: ``StoreFault/locked(holder:)`` when another process (or another store of this one) has it.
     init(path: String) throws(StoreFault) {
         descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system("opening the lock \(path)", errno: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let deadline = ContinuousClock.now + Self.patience
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
             let holder = Self.holder(descriptor)
+            if code == EWOULDBLOCK, !Self.isAlive(holder), ContinuousClock.now < deadline {
+                usleep(5_000)
+                continue
+            }
             close(descriptor)
             guard code == EWOULDBLOCK else { throw .system("locking \(path)", errno: code) }
             throw .locked(holder: holder)
@@ -25,6 +34,12 @@ final class DirectoryLock: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether a process has this number; who has not written it yet, is not known to.
+    private static func isAlive(_ holder: Int32?) -> Bool {
+        guard let holder else { return false }
+        return kill(holder, 0) == 0 || errno != ESRCH
+    }
 
     /// The PID that the holder wrote; nil when it is just about to.
     private static func holder(_ descriptor: Int32) -> Int32? {

@@ -36,6 +36,21 @@ import Testing
         #expect(mode(path) == nil)
     }
 
+    @Test(.enabled(if: access("/usr/bin/python3", X_OK) == 0))
+    func `a socket whose listener is dead is replaced, though a child of it has it open`() async throws {
+        let directory = try temporaryDirectory()
+        defer { removeDirectory(directory) }
+        let path = directory + "/era.sock"
+        let script = """
+            import os, socket, time
+            s = socket.socket(socket.AF_UNIX); s.bind('\(path)'); s.listen()
+            if os.fork() == 0: time.sleep(2)
+            """
+        #expect(system("/usr/bin/python3 -c \"\(script)\" >/dev/null 2>&1") == 0)
+        try await Self.serveBriefly(path)
+        #expect(mode(path) == nil)
+    }
+
     @Test func `a file that is no socket is left alone`() async throws {
         let directory = try temporaryDirectory()
         defer { removeDirectory(directory) }

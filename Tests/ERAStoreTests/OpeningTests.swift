@@ -34,6 +34,18 @@ import Testing
         await (try SQLiteRecordStore.open(dataDirectory: directory.path)).close()
     }
 
+    @Test func `a lock that a dead holder's child has for a moment is waited for`() async throws {
+        let directory = try TemporaryDirectory()
+        let path = "\(directory.path)/era.lock"
+        // The shell ends at once; what it started has its descriptors.
+        let script = "exec 9<>\(path); flock -x 9; echo $$ >&9; sleep 0.3 &"
+        #expect(system(script) == 0)
+        let taken = open(path, O_RDWR | O_CLOEXEC)
+        #expect(flock(taken, LOCK_EX | LOCK_NB) != 0, "it is locked when the store is opened")
+        close(taken)
+        await (try SQLiteRecordStore.open(dataDirectory: directory.path)).close()
+    }
+
     @Test func `directory and files are the owner's alone`() async throws {
         let outer = try TemporaryDirectory()
         let path = "\(outer.path)/deep/data"

@@ -23,7 +23,6 @@ final class Machine: Sendable {
     var secrets: String { root + "/secrets" }
     var log: String { root + "/daemon.log" }
     let client: ERAClient
-    private let impatient: ERAClient
     private let children = Mutex<[Child]>([])
     private let ports = Mutex<[ReservedPort]>([])
     private let mounts = Mutex<[String]>([])
@@ -62,7 +61,6 @@ final class Machine: Sendable {
         self.root = String(cString: root)
         free(root)
         client = ERAClient(socketPath: self.root + "/run/era.sock", timeout: .seconds(60))
-        impatient = ERAClient(socketPath: self.root + "/run/era.sock", timeout: .seconds(5))
         for path in [manifests, data, run, secrets] { mkdir(path, 0o700) }
     }
 
@@ -96,11 +94,10 @@ final class Machine: Sendable {
         return child
     }
 
-    /// Whether a daemon answers and has read its sources; asked with little patience, since it
-    /// may be killed while it is asked, and then nobody answers.
+    /// Whether a daemon answers and has read its sources.
     func isReady() async throws -> Bool {
         // Nobody there is what is asked about.
-        (try? await impatient.health())?.isReady ?? false
+        (try? await client.health())?.isReady ?? false
     }
 
     /// Where everything is, as options.
