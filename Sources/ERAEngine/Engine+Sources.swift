@@ -114,12 +114,26 @@ extension Engine {
         sourceStates[id]?.wasPlanned = true
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
+        noteHeld(plan.held, of: id)
         sourceStates[id]?.blocked = plan.blocked
         // What was confirmed and is not missing any more has come back: should
         // it go again, that is another question.
         sourceStates[id]?.confirmed = plan.confirmed
         sourceStates[id]?.prunedAt = state.prunedAt
         showProblems(of: id)
+    }
+
+    /// Notes which deletions wait for a person, so that the next process knows.
+    private func noteHeld(_ held: [DeploymentKey], of id: SourceID) {
+        let held = Set(held)
+        let changed = entries.filter { key, entry in
+            let record = entry.record
+            return record.declaration.origin.source == id.rawValue && !record.isBeingDeleted
+                && record.phase != .deleted && held.contains(key) != (record.pruneHeldAt != nil)
+        }
+        for key in changed.keys.sorted() {
+            note(held.contains(key) ? .pruneHeld : .pruneReleased, for: key)
+        }
     }
 
     /// Shows with each deployment why what its source says of it does not count.
@@ -145,7 +159,7 @@ extension Engine {
         return now - tombstone.at.uptime > pruneWindow
     }
 
-    /// What an earlier process held back is not known any more.
+    /// How much went lately is not known any more to a new process.
     private func tellOfFirstPrunes(_ plan: IngestPlan, of id: SourceID) {
         seams.logger.warning(
             "deleted at the first read since the start, since no file declares them",

@@ -118,6 +118,10 @@ public actor Engine: Service {
                 entry.deletionRequestedAt = stored.record.condition(.reconciling)?.lastTransitionAt
             }
             entries[stored.record.key] = entry
+            if stored.record.pruneHeldAt != nil {
+                let source = SourceID(stored.record.declaration.origin.source)
+                sourceStates[source]?.held.append(stored.record.key)
+            }
             indexDependencies(of: stored.record)
         }
         outbox.resourceVersion = state.resourceVersion

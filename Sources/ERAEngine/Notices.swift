@@ -32,6 +32,17 @@ func notices(from before: DeploymentRecord?, to after: DeploymentRecord, _ event
         )
     case .deletionRequested:
         notices.append(notice(.normal, "DeletionRequested", "is to be deleted"))
+    case .pruneHeld:
+        let source = after.declaration.origin.source
+        notices.append(
+            notice(
+                .warning,
+                "PruneHeld",
+                "\(source) does not declare it any more, nor many others: it stays until era prune --confirm"
+            )
+        )
+    case .pruneReleased:
+        notices.append(notice(.normal, "PruneReleased", "its deletion is not waited for any more"))
     case .found(let instances):
         let numbers = instances.revisions.map(\.number.description).joined(separator: ", ")
         notices.append(

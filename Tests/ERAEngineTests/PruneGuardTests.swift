@@ -44,6 +44,46 @@ import Testing
         #expect(try held() == 0)
     }
 
+    /// Alone, the two that are left would be no accident.
+    @Test func `what was held stays held through a restart, however few it has become`() throws {
+        fill()
+        for index in 0..<6 {
+            world.source.change { $0.files["app-\(index).yaml"] = nil }
+            world.simulation.checks.declaredAt[app(index).key] = nil
+        }
+        world.pass(.seconds(5))
+        #expect(try held() == 6)
+        for index in 0..<4 { world.put(app(index)) }
+        world.pass(.seconds(5))
+        #expect(try held() == 2)
+        for _ in 0..<2 {
+            world.restart()
+            world.pass(.seconds(900))
+            #expect(world.host.running.count == 10)
+            #expect(try held() == 2)
+        }
+        #expect(world.journal(app(0)).contains("pruneReleased"))
+        #expect(world.journal(app(5)).contains("pruneHeld"))
+        _ = try world.ask { try await $0.confirmPrune() }
+        world.pass(.seconds(10))
+        #expect(world.host.running.count == 8)
+    }
+
+    @Test func `what was held and is back after a restart is declared as ever`() throws {
+        fill()
+        for index in 0..<6 {
+            world.source.change { $0.files["app-\(index).yaml"] = nil }
+            world.simulation.checks.declaredAt[app(index).key] = nil
+        }
+        world.pass(.seconds(5))
+        world.restart()
+        for index in 0..<6 { world.put(app(index)) }
+        world.pass(.seconds(900))
+        #expect(try held() == 0)
+        #expect(world.host.running.count == 10)
+        #expect(try (0..<6).allSatisfy { try world.view(app($0))?.record.pruneHeldAt == nil })
+    }
+
     /// The control: somebody removes a file now and then.
     @Test func `single files removed over a day are deleted without a question`() throws {
         fill()

@@ -30,6 +30,7 @@ extension DeploymentRecord {
         previous = nil
         lastFailed = nil
         isHeld = false
+        pruneHeldAt = nil
         state = .requested(Rollout(target: revision.number, restoreTo: nil, progressAt: at.uptime))
         onDisk = [revision.number]
         artifacts = [:]
@@ -64,6 +65,10 @@ extension DeploymentRecord {
             isPossible = declare(declaration, revision, uid: uid, at: now)
         case .deletionRequested:
             isPossible = beginRemoval()
+        case .pruneHeld:
+            isPossible = setPruneHeld(pruneHeldAt ?? now.wall)
+        case .pruneReleased:
+            isPossible = setPruneHeld(nil)
         case .found(let instances):
             isPossible = take(instances, at: now)
         case .admitted(let replacing):
@@ -120,9 +125,16 @@ extension DeploymentRecord {
         case .requested, .validating, .fetching, .preparing, .installing, .activating, .healthChecking,
             .running, .updating, .rollingBack, .failed, .rollbackFailed:
             state = .stopping(Removal())
+            pruneHeldAt = nil
             epoch += 1
             return true
         }
+    }
+
+    private mutating func setPruneHeld(_ time: WallTime?) -> Bool {
+        guard !isBeingRemoved else { return false }
+        pruneHeldAt = time
+        return true
     }
 
     private mutating func displaced(at now: Timestamp) -> Bool {
@@ -168,6 +180,8 @@ extension JournalEvent.Kind {
         switch self {
         case .declared: "declared"
         case .deletionRequested: "deletionRequested"
+        case .pruneHeld: "pruneHeld"
+        case .pruneReleased: "pruneReleased"
         case .found(let instances):
             "found(revisions \(instances.revisions.map(\.number.description).joined(separator: ", ")))"
         case .admitted: "admitted"

@@ -27,6 +27,7 @@ extension DeploymentRecord {
         }
         guard revisions[new.revision] != nil else { return false }
         declaration = new
+        pruneHeldAt = nil
         if isNewGeneration {
             quarantine = nil
             resume(rebooted: false, at: now)

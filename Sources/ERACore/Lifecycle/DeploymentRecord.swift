@@ -23,6 +23,9 @@ public struct DeploymentRecord: Hashable, Sendable, Codable {
     public internal(set) var lastFailed: RevisionNumber?
     /// A person suspended it (`era suspend`); `spec.suspend` does the same by manifest.
     public internal(set) var isHeld: Bool
+    /// Since when its deletion waits for a person, because its source gave up so much at once; nil where none
+    /// does.
+    public internal(set) var pruneHeldAt: WallTime?
     public internal(set) var state: LifecycleState
     /// Revisions that may have files or processes on this machine.
     public internal(set) var onDisk: Set<RevisionNumber>

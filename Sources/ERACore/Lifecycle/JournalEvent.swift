@@ -13,6 +13,11 @@ public struct JournalEvent: Hashable, Sendable, Codable {
         /// `revision` is nil where the template is that of a known revision.
         case declared(Declaration, revision: Revision?, uid: String)
         case deletionRequested
+        /// Its source does not declare it any more, and so many others neither that it looks like an accident:
+        /// its deletion waits for a person.
+        case pruneHeld
+        /// Its deletion waits for nobody any more.
+        case pruneReleased
         /// Instances are on this machine that the record does not know.
         case found(FoundInstances)
         /// Requested is over: Updating when something else is in place, Validating when not.

@@ -29,7 +29,8 @@ struct MortalStore: RecordStore {
         case .stepFailed(_, let failure, _): chronicle.count("step failed: \(failure.code.rawValue)")
         case .requested(let request): chronicle.count("request \(request.word)")
         case .resumed(let rebooted): chronicle.count(rebooted ? "resumed after reboot" : "resumed")
-        case .declared, .deletionRequested, .found, .admitted, .updateBegan, .displaced, .stepSucceeded,
+        case .declared, .deletionRequested, .pruneHeld, .pruneReleased, .found, .admitted, .updateBegan,
+            .displaced, .stepSucceeded,
             .instanceExited, .becameHealthy, .becameUnhealthy, .readinessChanged, .deadlineExceeded,
             .bakeCompleted:
             let name = entry.event.kind.name

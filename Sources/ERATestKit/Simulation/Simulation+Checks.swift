@@ -178,7 +178,8 @@ extension JournalEvent.Kind {
         switch self {
         case .deadlineExceeded: true
         case .stepFailed(_, let failure, _): failure.code == .timeout
-        case .declared, .deletionRequested, .found, .admitted, .updateBegan, .displaced, .stepSucceeded,
+        case .declared, .deletionRequested, .pruneHeld, .pruneReleased, .found, .admitted, .updateBegan,
+            .displaced, .stepSucceeded,
             .instanceExited, .becameHealthy, .becameUnhealthy, .readinessChanged, .bakeCompleted, .resumed,
             .requested:
             false

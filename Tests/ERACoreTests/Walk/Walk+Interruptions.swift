@@ -110,6 +110,24 @@ extension Walk {
         }
     }
 
+    /// That a deletion waits for a person changes nothing else, and can be taken back.
+    mutating func checkHeldPrune(_ node: Node) {
+        do {
+            let held = try node.record.applying(JournalEvent(at: node.now, .pruneHeld))
+            if node.record.isBeingRemoved { return report("a deletion under way can be held back", node) }
+            if held.pruneHeldAt == nil { report("the deletion is not held", node) }
+            if decide(held, node.world.observation(at: node.now), node.now, .none) != choose(node) {
+                report("a held deletion changes what is done", node)
+            }
+            let released = try held.applying(JournalEvent(at: node.now, .pruneReleased))
+            var same = node.record
+            same.refreshConditions(at: node.now.wall)
+            if released != same { report("a held deletion leaves something behind", node) }
+        } catch {
+            if !node.record.isBeingRemoved { report("illegal: \(error)", node) }
+        }
+    }
+
     /// What cannot be seen, or is not there yet, must stop the work, not mislead it.
     mutating func checkOtherObservations(_ node: Node) {
         var hidden = node.world.observation(at: node.now)

@@ -115,6 +115,7 @@ struct Walk {
             report(problem, node)
         }
         checkOtherObservations(node)
+        checkHeldPrune(node)
         switch decision {
         case .record(let kind): follow(kind, from: index)
         case .run(let step): perform(step, from: index)
