@@ -69,11 +69,12 @@ extension Engine {
     ) {
         for (path, file) in files.sorted(by: { $0.key < $1.key })
         where file.problems != before[path]?.problems {
+            let isKnown = (file.deployments.map(\.key) + file.mentioned).contains { entries[$0] != nil }
             for problem in file.problems {
                 // Without the source line and its caret: a log has one line for each thing.
                 let line = problem.prefix { $0 != "\n" }
                 seams.logger.error(
-                    "manifest not applied; what it declared before stays",
+                    isKnown ? "manifest not applied; what it declared before stays" : "manifest not applied",
                     metadata: ["source": "\(id)", "error": "\(line)"]
                 )
             }
@@ -139,7 +140,7 @@ extension Engine {
     /// Shows with each deployment why what its source says of it does not count.
     private func showProblems(of id: SourceID) {
         guard let state = sourceStates[id] else { return }
-        let problems = state.problemsByKey
+        let problems = state.problemsByKey { entries[$0] != nil }
         for (key, entry) in entries {
             let origin = entry.record.declaration.origin
             guard origin.source == id.rawValue else { continue }

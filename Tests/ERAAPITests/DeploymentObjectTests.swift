@@ -101,7 +101,7 @@ import Testing
         var view = Samples.view(try Samples.requested())
         view.wait = Wait(
             until: Samples.moment(30).uptime,
-            reason: .retry(.transient(.fetchFailed, "reset by peer"))
+            reason: .retry(.transient(.fetchFailed, "reset by peer"), Wait.Attempt(number: 3, limit: 6))
         )
         let first = view.object(at: Samples.moment(0))
         let later = view.object(at: Samples.moment(20))
@@ -109,7 +109,7 @@ import Testing
             first.wait
                 == WaitText(
                     reason: "RetryBackOff",
-                    message: "trying again after: reset by peer",
+                    message: "trying again (attempt 3 of 6) after: reset by peer",
                     until: Samples.moment(30).wall
                 )
         )

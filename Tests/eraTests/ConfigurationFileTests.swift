@@ -26,6 +26,15 @@ import Testing
         }
     }
 
+    @Test(arguments: [["get", "daemon"], ["help", "reconcile"], ["logs", "-f", "daemon"], []])
+    func `is read by the daemon and one-shot alone, whatever a deployment is called`(_ arguments: [String])
+        throws
+    {
+        let environment = Environment(["ERA_CONFIG": "/nonexistent/era.yaml"])
+        #expect(try ConfigurationFile.layered(environment, arguments).variables == environment.variables)
+        #expect(throws: CommandFailure.self) { try ConfigurationFile.layered(environment, ["daemon"]) }
+    }
+
     @Test func `stands in for variables that are not set`() throws {
         let text =
             "dataDir: /srv/era\ninterval: 5m\nallowHttp: true\nlogLevel: debug\ntable: false\ntimeout: 1m\n"

@@ -119,12 +119,13 @@ extension Decider {
 
     func rollingBack(_ rollback: Rollback) -> Decision {
         let deadline = deadline(rollback.failed, since: rollback.progressAt)
+        let retry = retry(record.target)
         switch rollback.step {
         case .stopFailed:
             guard let stop = stopOthers(than: rollback.restoring) else { return .record(.displaced) }
             return step(stop, rollback.attempt, deadline: deadline)
         case .removeFailed:
-            return step(.remove(rollback.failed), rollback.attempt, deadline: deadline)
+            return step(.remove(rollback.failed), rollback.attempt, retry, deadline: deadline)
         case .restore, .start:
             // `removeFailed` ends a rollback that restores nothing.
             guard let restoring = rollback.restoring else { return .idle }
@@ -132,7 +133,7 @@ extension Decider {
             if status == .stopping || rollback.mustStop && status.mayHaveProcesses {
                 return step(.stop(restoring), rollback.attempt, deadline: deadline)
             }
-            return step(launch(restoring), rollback.attempt, deadline: deadline)
+            return step(launch(restoring), rollback.attempt, retry, deadline: deadline)
         case .probe:
             guard let restoring = rollback.restoring else { return .idle }
             return awaitHealth(of: restoring, deadline: deadline)

@@ -24,7 +24,7 @@ struct Decider {
         if case .deleted = record.state { return .idle }
         // Nothing is concluded about a revision that cannot be seen: it might run.
         if let (revision, failure) = observed.unobservable.min(by: { $0.key < $1.key }) {
-            return .wait(Wait(until: nil, reason: .retry(unobservable(revision, failure))))
+            return .wait(Wait(until: nil, reason: .retry(unobservable(revision, failure), nil)))
         }
         switch record.state {
         case .stopping(let removal): return stopping(removal)
@@ -72,25 +72,37 @@ struct Decider {
             return .wait(Wait(until: nil, reason: .dependencies(observed.unmetDependencies)))
         }
         let deadline = rollout.attempt.failures == 0 ? nil : deadline(of: rollout)
-        return step(.validate(rollout.target), rollout.attempt, deadline: deadline)
+        return step(.validate(rollout.target), rollout.attempt, retry(rollout.target), deadline: deadline)
     }
 
     /// The step, once its back-off and while its deadline allow.
     func step(_ step: Step, of rollout: Rollout) -> Decision {
-        self.step(step, rollout.attempt, deadline: deadline(of: rollout))
+        self.step(step, rollout.attempt, retry(rollout.target), deadline: deadline(of: rollout))
     }
 
-    func step(_ step: Step, _ attempt: Attempt, deadline: Uptime?) -> Decision {
+    /// How often a version on its way may fail.
+    func retry(_ revision: RevisionNumber) -> RetrySpec { record.policy(for: revision).retry }
+
+    /// - Parameter retry: How often it may fail; nil where it is tried for ever, as a stop always is.
+    func step(_ step: Step, _ attempt: Attempt, _ retry: RetrySpec? = nil, deadline: Uptime?) -> Decision {
         if let deadline, deadline <= now.uptime { return .record(.deadlineExceeded) }
         guard let retryAt = attempt.retryAt, retryAt > now.uptime else { return .run(step) }
         let until = deadline.map { min($0, retryAt) } ?? retryAt
-        return .wait(Wait(until: until, reason: waitReason(attempt, for: step)))
+        return .wait(Wait(until: until, reason: waitReason(attempt, retry, for: step)))
     }
 
-    private func waitReason(_ attempt: Attempt, for step: Step) -> Wait.Reason {
-        if let failure = attempt.lastFailure { return .retry(failure) }
-        if case .stop = step { return .stopping }
-        return .retry(.transient(.pluginFault, "\(step) succeeded and changed nothing"))
+    private func waitReason(_ attempt: Attempt, _ retry: RetrySpec?, for step: Step) -> Wait.Reason {
+        let isStop = if case .stop = step { true } else { false }
+        let number = attempt.failures + 1
+        if let failure = attempt.lastFailure {
+            let limit = isStop ? nil : retry.map { $0.limit + 1 }
+            return .retry(failure, Wait.Attempt(number: number, limit: limit))
+        }
+        if isStop { return .stopping }
+        return .retry(
+            .transient(.pluginFault, "\(step) succeeded and changed nothing"),
+            Wait.Attempt(number: number, limit: nil)
+        )
     }
 
     func deadline(of rollout: Rollout) -> Uptime { deadline(rollout.target, since: rollout.progressAt) }
@@ -126,7 +138,10 @@ struct Decider {
             guard let restartAt = serving.restartAt, restartAt > now.uptime else {
                 return self.step(step, record.housekeeping, deadline: nil)
             }
-            let reason = record.housekeeping.lastFailure.map { Wait.Reason.retry($0) }
+            let chores = record.housekeeping
+            let reason = chores.lastFailure.map {
+                Wait.Reason.retry($0, Wait.Attempt(number: chores.failures + 1, limit: nil))
+            }
             return .wait(Wait(until: restartAt, reason: reason ?? .crashBackOff(serving.restarts.lastExit)))
         }
     }

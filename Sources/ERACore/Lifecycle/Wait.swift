@@ -9,6 +9,19 @@ public struct Wait: Hashable, Sendable, Codable {
         self.reason = reason
     }
 
+    /// Which attempt comes next, and how many there are at the most; nil where it is tried for ever.
+    public struct Attempt: Hashable, Sendable, Codable, CustomStringConvertible {
+        public var number: Int
+        public var limit: Int?
+
+        public init(number: Int, limit: Int?) {
+            self.number = number
+            self.limit = limit
+        }
+
+        public var description: String { limit.map { "attempt \(number) of \($0)" } ?? "attempt \(number)" }
+    }
+
     public enum Reason: Hashable, Sendable, Codable {
         /// `spec.suspend`, or `era suspend`.
         case suspended
@@ -17,7 +30,7 @@ public struct Wait: Hashable, Sendable, Codable {
         /// These depend on it and are being deleted first.
         case dependents([DeploymentKey])
         /// A transient failure; the next attempt is at `until`.
-        case retry(Failure)
+        case retry(Failure, Attempt?)
         /// The workload crashed; it is started again at `until`.
         case crashBackOff(ExitStatus?)
         /// Started; what its health still lacks.
@@ -59,7 +72,8 @@ public struct Wait: Hashable, Sendable, Codable {
             case .suspended: "suspended; era resume, or spec.suspend: false, goes on"
             case .dependencies(let keys): "waiting for \(Self.list(keys)) to be Available"
             case .dependents(let keys): "waiting for \(Self.list(keys)) to be deleted first"
-            case .retry(let failure): "trying again after: \(failure.message)"
+            case .retry(let failure, let attempt):
+                "trying again\(attempt.map { " (\($0))" } ?? "") after: \(failure.message)"
             case .crashBackOff(let status): "crashed\(status.map { " (\($0))" } ?? ""), starting again"
             case .health(let what): what
             case .minReady: "healthy, waiting for minReadySeconds"

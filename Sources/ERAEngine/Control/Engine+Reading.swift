@@ -61,7 +61,8 @@ extension Engine: ControlPlane {
 
     public func problem(of key: DeploymentKey) -> String? {
         guard entries[key]?.isShown != true else { return nil }
-        return sourceStates.sorted { $0.key < $1.key }.lazy.compactMap { $0.value.problemsByKey[key] }.first
+        let sources = sourceStates.sorted { $0.key < $1.key }
+        return sources.lazy.compactMap { $0.value.problemsByKey { _ in false }[key] }.first
     }
 
     public func health() -> EngineHealth {

@@ -125,12 +125,15 @@ struct SourceState: Sendable {
     }
 
     /// Why what was declared last of a deployment does not count, in one line.
-    var problemsByKey: [DeploymentKey: String] {
+    ///
+    /// - Parameter isKnown: Whether there is a deployment, which stays as it was declared before.
+    func problemsByKey(_ isKnown: (DeploymentKey) -> Bool) -> [DeploymentKey: String] {
         var problems: [DeploymentKey: String] = [:]
         for (_, file) in files.sorted(by: { $0.key < $1.key }) {
             guard let line = file.refusal else { continue }
             for key in file.deployments.map(\.key) + file.mentioned {
-                problems[key] = problems[key] ?? "\(line); what was declared before stays: era sources"
+                let rest = isKnown(key) ? "; what was declared before stays" : ""
+                problems[key] = problems[key] ?? "\(line)\(rest): era sources"
             }
         }
         for problem in planProblems {

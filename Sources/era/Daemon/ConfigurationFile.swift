@@ -16,7 +16,10 @@ struct ConfigurationFile {
     ///
     /// - Throws: ``CommandFailure`` for a file that was named and is not there, and for what is wrong in it.
     static func layered(_ environment: Environment, _ arguments: [String]) throws -> Environment {
-        guard arguments.contains(where: readers.contains) else { return environment }
+        // The command alone: a deployment may be called daemon.
+        guard let command = arguments.first(where: { !$0.hasPrefix("-") }), readers.contains(command) else {
+            return environment
+        }
         let named = Completion.value(of: ["--config"], in: arguments, "ERA_CONFIG", environment)
         let path = named ?? Defaults.current.configFile
         guard let bytes = try read(path, mayBeMissing: named == nil) else { return environment }

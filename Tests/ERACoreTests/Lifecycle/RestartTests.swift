@@ -98,6 +98,7 @@ import Testing
         web.prepare(.stop(1), .transient(.stopStuck, "processes outlive the kill"))
         #expect(try web.settle() == ["Stop revision 1: StopStuck"])
         #expect(web.rest == "Activating: RetryBackOff until 1.0")
+        #expect(web.restText.hasPrefix("trying again (attempt 2) after: "), "a stop is tried for ever")
         web.pass(1)
         #expect(try web.settle() == ["Stop revision 1", "Start revision 1", "becameHealthy(revision 1)"])
     }

@@ -52,6 +52,9 @@ struct Transcript {
         }
     }
 
+    /// Why it stays in its phase, in words.
+    var restText: String { if case .wait(let wait) = decision { wait.reason.text } else { "" } }
+
     // MARK: What happens
 
     mutating func note(_ kind: JournalEvent.Kind) throws {
