@@ -110,7 +110,7 @@ let package = Package(
             "ERAHealth",
             ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore, nioPosix, nioHTTP1, nioSSL]
         ),
-        library("ERARuntime", ["ERACore", "ERAContracts", "ERAOCI", "CLinux", logging]),
+        library("ERARuntime", ["ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "CLinux", logging]),
         library("ERAStore", ["ERACore", "ERAContracts", grdb]),
 
         // The shell, the API on both sides, the command.

@@ -38,17 +38,21 @@ public struct ProbeEnvironment: Equatable, Sendable {
     public var user: String?
     /// What the workload keeps of Linux' capabilities, a bit for each by its number; none by default.
     public var capabilities: UInt64
+    /// What stands before each command, to get it to where the workload is; mostly nothing.
+    public var commandPrefix: [String]
 
     public init(
         workingDirectory: String,
         variables: [String: SecretText],
         user: String?,
-        capabilities: UInt64 = 0
+        capabilities: UInt64 = 0,
+        commandPrefix: [String] = []
     ) {
         self.workingDirectory = workingDirectory
         self.variables = variables
         self.user = user
         self.capabilities = capabilities
+        self.commandPrefix = commandPrefix
     }
 }
 

@@ -12,7 +12,7 @@ extension Engine {
     /// - Throws: What the workspace throws: without its answer a second copy could be started.
     func findOrphans() async throws {
         var plugins: [InstanceID: any RuntimePlugin] = [:]
-        for plugin in seams.plugins {
+        for plugin in pluginTable.values {
             do {
                 for id in try await plugin.instances() { plugins[id] = plugin }
             } catch {

@@ -49,12 +49,15 @@ extension Engine {
         var unobservable: [RevisionNumber: Failure] = [:]
         for revision in record.onDisk.sorted() {
             guard let spec = record.revisions[revision]?.spec else { continue }
-            guard let plugin = pluginTable[spec.runtime.plugin] else {
+            let plugin: any RuntimePlugin
+            switch pluginTable.find(spec.runtime.plugin) {
+            case .usable(let found): plugin = found
+            case .unusable(let why):
                 // What was never installed by it cannot run.
                 guard record.handles[revision] != nil else { continue }
                 unobservable[revision] = .transient(
                     .pluginMissing,
-                    "the runtime plugin \(spec.runtime.plugin) is gone; install it again"
+                    "the runtime plugin \(spec.runtime.plugin) \(why)"
                 )
                 continue
             }

@@ -112,7 +112,7 @@ extension Engine {
                 artifact: record.artifacts[job.revision]
             )
             let environment = try await executor.plugin(spec).probeEnvironment(instance)
-            target = .exec(command: command, environment: environment)
+            target = .exec(command: environment.commandPrefix + command, environment: environment)
         }
         return ProbeRequest(target: target, timeout: .seconds(job.spec.timeoutSeconds))
     }

@@ -13,7 +13,7 @@ public import ServiceLifecycle
 public actor Engine: Service {
     let options: EngineOptions
     let seams: EngineSeams
-    let pluginTable: [PluginName: any RuntimePlugin]
+    let pluginTable: PluginTable
     let executor: StepExecutor
     let startedAt: WallTime
 
@@ -62,7 +62,7 @@ public actor Engine: Service {
     public init(seams: EngineSeams, options: EngineOptions = EngineOptions()) {
         self.seams = seams
         self.options = options
-        pluginTable = Dictionary(seams.plugins.map { ($0.description.name, $0) }) { first, _ in first }
+        pluginTable = PluginTable(seams.plugins, catalog: seams.catalog)
         executor = StepExecutor(plugins: pluginTable, workspace: seams.workspace, fetcher: seams.fetcher)
         startedAt = seams.clock.now().wall
         for source in seams.sources { sourceStates[source.id] = SourceState(source) }
@@ -98,6 +98,7 @@ public actor Engine: Service {
                     for await id in plugin.changes() { await self.wake(id.deployment, isUrgent: true) }
                 }
             }
+            if let catalog = seams.catalog { group.addTask { await self.follow(catalog) } }
             await gracefulShutdownOrCancellation()
             // Before the loops end: who comes later to wait for one of them would wait for ever.
             hasEnded = true
@@ -110,6 +111,7 @@ public actor Engine: Service {
     private func load() async throws {
         let state = try await seams.store.load()
         quarantinedCopy = state.quarantinedCopy
+        await seams.catalog?.refresh()
         let isRebooted = state.bootID.map { $0 != seams.bootID } ?? false
         for stored in state.records {
             var entry = Entry(record: stored.record, resourceVersion: stored.resourceVersion)

@@ -6,6 +6,8 @@ public import Logging
 public struct EngineSeams: Sendable {
     public var store: any RecordStore
     public var plugins: [any RuntimePlugin]
+    /// Plugins that come and go; nil where there are none.
+    public var catalog: (any PluginCatalog)?
     public var workspace: any Workspace
     public var fetcher: any ArtifactFetcher
     public var prober: any HealthProber
@@ -24,6 +26,7 @@ public struct EngineSeams: Sendable {
     public init(
         store: any RecordStore,
         plugins: [any RuntimePlugin],
+        catalog: (any PluginCatalog)? = nil,
         workspace: any Workspace,
         fetcher: any ArtifactFetcher,
         prober: any HealthProber,
@@ -37,6 +40,7 @@ public struct EngineSeams: Sendable {
     ) {
         self.store = store
         self.plugins = plugins
+        self.catalog = catalog
         self.workspace = workspace
         self.fetcher = fetcher
         self.prober = prober

@@ -26,7 +26,7 @@ import Testing
         change(&plugin.description)
         let seams = simulation.seams(incarnation)
         return StepExecutor(
-            plugins: isInstalled ? [.process: plugin] : [:],
+            plugins: PluginTable(isInstalled ? [plugin] : []),
             workspace: seams.workspace,
             fetcher: seams.fetcher
         )

@@ -18,7 +18,7 @@ extension Rule {
             ["ERAManifest", "ERAOCI", "CLibArchive", "Crypto"]
         ),
         "ERAHealth": modules(contracts, system, httpClient),
-        "ERARuntime": modules(contracts, system, ["ERAOCI", "Logging"]),
+        "ERARuntime": modules(contracts, system, ["ERAManifest", "ERAOCI", "Logging"]),
         "ERAStore": modules(contracts, system, ["GRDB"]),
         "ERAEngine": modules(
             ["ERACore", "ERAContracts", "ERAManifest"],

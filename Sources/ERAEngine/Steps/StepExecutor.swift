@@ -3,7 +3,7 @@ import ERACore
 
 /// Performs one step for one deployment; chooses nothing.
 struct StepExecutor: Sendable {
-    let plugins: [PluginName: any RuntimePlugin]
+    let plugins: PluginTable
     let workspace: any Workspace
     let fetcher: any ArtifactFetcher
 
@@ -53,13 +53,17 @@ struct StepExecutor: Sendable {
         }
     }
 
-    func plugin(_ spec: DeploymentSpec) throws -> any RuntimePlugin {
-        if let plugin = plugins[spec.runtime.plugin] { return plugin }
-        let known = plugins.keys.sorted().map(\.description).joined(separator: ", ")
-        throw Failure.permanent(
-            .pluginMissing,
-            "there is no runtime plugin \(spec.runtime.plugin); installed are: \(known)"
-        )
+    /// - Parameter persistence: Of the failure when there is no such plugin. It was there when the spec was
+    ///   validated, and may come back.
+    func plugin(
+        _ spec: DeploymentSpec,
+        orElse persistence: Failure.Persistence = .transient
+    ) throws -> any RuntimePlugin {
+        switch plugins.find(spec.runtime.plugin) {
+        case .usable(let plugin): return plugin
+        case .unusable(let why):
+            throw Failure(.pluginMissing, "the runtime plugin \(spec.runtime.plugin) \(why)", persistence)
+        }
     }
 
     private func spec(_ revision: RevisionNumber, _ record: DeploymentRecord) throws -> DeploymentSpec {
@@ -70,7 +74,7 @@ struct StepExecutor: Sendable {
     }
 
     private func validate(_ spec: DeploymentSpec) async throws {
-        let plugin = try plugin(spec)
+        let plugin = try plugin(spec, orElse: .permanent)
         let description = plugin.description
         if let requirement = spec.runtime.pluginVersion, !requirement.accepts(description.version) {
             throw Failure.permanent(

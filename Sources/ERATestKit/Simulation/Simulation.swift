@@ -54,6 +54,8 @@ public final class Simulation {
     private(set) var engine: Engine?
     private var process: Task<Void, Never>?
     private var hints = Hints()
+    /// Where the plugin comes and goes: what it is listed in, made anew with each process.
+    var catalog: ((any RuntimePlugin) -> any PluginCatalog)?
     private var bootID = 1
     private var crashes = 0
 
@@ -127,17 +129,17 @@ public final class Simulation {
         }
         let uids = Mutex(0)
         let memory = MemoryStore(disk)
+        let plugin = ScriptedPlugin(
+            host: host,
+            faults: faults,
+            incarnation: incarnation,
+            changed: hints,
+            sabotage: sabotage
+        )
         return EngineSeams(
             store: MortalStore(store: memory, faults: faults, incarnation: incarnation, sabotage: sabotage),
-            plugins: [
-                ScriptedPlugin(
-                    host: host,
-                    faults: faults,
-                    incarnation: incarnation,
-                    changed: hints,
-                    sabotage: sabotage
-                )
-            ],
+            plugins: catalog == nil ? [plugin] : [],
+            catalog: catalog?(plugin),
             workspace: ScriptedWorkspace(host: host, faults: faults, incarnation: incarnation),
             fetcher: ScriptedFetcher(host: host, faults: faults, incarnation: incarnation),
             prober: ScriptedProber(host: host, faults: faults, owners: owners),

@@ -18,8 +18,10 @@ struct World {
     var source: ScriptedSource { simulation.source }
     var lines: [String] { simulation.chronicle.lines }
 
-    init(seed: UInt64 = 1, options: EngineOptions? = nil, isBooted: Bool = true) {
+    /// - Parameter shelf: Where the plugin comes and goes; nil where it is part of the program.
+    init(seed: UInt64 = 1, options: EngineOptions? = nil, isBooted: Bool = true, shelf: PluginShelf? = nil) {
         simulation = Simulation(seed: seed, options: options)
+        if let shelf { simulation.catalog = shelf.offering }
         simulation.faults.turnOff()
         guard isBooted else { return }
         simulation.boot()
