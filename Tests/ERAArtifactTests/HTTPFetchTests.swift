@@ -228,7 +228,7 @@ import Testing
         try await Fixture.run { fixture in
             try await fixture.fetching { fetcher in
                 var spec = try ArtifactSpec("https://127.0.0.1:1/f", try sha256([7]))
-                spec.signature = SignatureSpec(type: .minisign, publicKey: "RW…")
+                spec.signature = SignatureSpec(type: .minisign, keys: [.text("RW…")])
                 #expect(try await fetcher.failure(spec)?.code == .unsupported)
             }
         }

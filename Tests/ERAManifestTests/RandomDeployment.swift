@@ -100,7 +100,11 @@ extension SeededRandom {
                 ? SignatureSpec(
                     type: pick(SignatureSpec.Kind.allCases),
                     source: chance(50) ? ArtifactLocation("https://e.org/s") : nil,
-                    publicKey: "line one\nline two: x\n"
+                    keys: pick([
+                        [], [.text("line one\nline two: x\n")],
+                        [.text("one"), .file("/etc/era/a.pub"), .named(PartName(checked: "release"))],
+                    ]),
+                    allowDowngrade: chance(50)
                 ) : nil,
             pullSecret: maybe { PartName(checked: $0.label()) }
         )

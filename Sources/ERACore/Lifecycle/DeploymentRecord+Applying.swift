@@ -35,6 +35,7 @@ extension DeploymentRecord {
         onDisk = [revision.number]
         artifacts = [:]
         handles = [:]
+        signedFloor = nil
         housekeeping = .first
         conditions = []
         epoch = 0
@@ -161,6 +162,7 @@ extension DeploymentRecord {
         guard case .running(var serving) = state, serving.bake != nil else { return false }
         serving.bake = nil
         state = .running(serving)
+        raiseSignedFloor(serving.revision)
         return true
     }
 

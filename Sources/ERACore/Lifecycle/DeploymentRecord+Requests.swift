@@ -178,6 +178,7 @@ extension DeploymentRecord {
         if lastFailed == revision { lastFailed = nil }
         state = .running(Serving(revision: revision, since: now, bake: nil))
         conclude(revision, .running, at: now)
+        raiseSignedFloor(revision)
         return true
     }
 

@@ -26,6 +26,7 @@ extension DeploymentRecord {
         if lastFailed == revision { lastFailed = nil }
         housekeeping = .first
         conclude(revision, .running, at: now)
+        if serving.bake == nil { raiseSignedFloor(revision) }
     }
 
     /// The revision that a rollback restored runs again, or had completed and has completed again.

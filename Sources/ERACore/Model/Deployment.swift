@@ -235,25 +235,6 @@ public struct ArtifactLocation: Hashable, Sendable, Codable, CustomStringConvert
     }
 }
 
-/// The signature that an artifact must carry.
-public struct SignatureSpec: Hashable, Sendable, Codable {
-    public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
-        case minisign, cosign, ssh
-    }
-
-    public var type: Kind
-    /// Where the detached signature is; nil where its place follows from the artifact's.
-    public var source: ArtifactLocation?
-    /// The key itself, in the text form of its tool.
-    public var publicKey: String
-
-    public init(type: Kind, source: ArtifactLocation? = nil, publicKey: String) {
-        self.type = type
-        self.source = source
-        self.publicKey = publicKey
-    }
-}
-
 /// One variable of the workload's environment.
 public struct EnvironmentVariable: Hashable, Sendable, Codable {
     public enum Source: Hashable, Sendable, Codable {

@@ -55,6 +55,10 @@ extension Failure.Code {
     public static let fetchRefused = Self(rawValue: "FetchRefused")
     public static let digestMismatch = Self(rawValue: "DigestMismatch")
     public static let artifactTooLarge = Self(rawValue: "ArtifactTooLarge")
+    public static let signatureMissing = Self(rawValue: "SignatureMissing")
+    public static let signatureInvalid = Self(rawValue: "SignatureInvalid")
+    public static let trustPolicyInvalid = Self(rawValue: "TrustPolicyInvalid")
+    public static let downgradeRefused = Self(rawValue: "DowngradeRefused")
     public static let unsafeArchive = Self(rawValue: "UnsafeArchive")
     // Preparing, Installing
     public static let secretMissing = Self(rawValue: "SecretMissing")

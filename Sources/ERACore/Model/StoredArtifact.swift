@@ -25,8 +25,8 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
     public var resolved: String?
     /// What was fetched, for people: what the tag was resolved to, or the digest.
     public var shown: String { resolved ?? digest.description }
-    /// Which key vouches for it, and what it says; nil where no signature was asked for.
-    public var signedBy: String?
+    /// What its signatures came to; nil where none was asked for.
+    public var signature: SignatureOutcome?
 
     public init(
         digest: Digest,
@@ -35,7 +35,7 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
         name: String,
         content: Content = .file,
         resolved: String? = nil,
-        signedBy: String? = nil
+        signature: SignatureOutcome? = nil
     ) {
         self.digest = digest
         self.size = size
@@ -43,7 +43,7 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
         self.name = name
         self.content = content
         self.resolved = resolved
-        self.signedBy = signedBy
+        self.signature = signature
     }
 
     /// Journals of versions that knew only files say nothing of the content.
@@ -55,6 +55,37 @@ public struct StoredArtifact: Hashable, Sendable, Codable {
         name = try values.decode(String.self, forKey: .name)
         content = try values.decodeIfPresent(Content.self, forKey: .content) ?? .file
         resolved = try values.decodeIfPresent(String.self, forKey: .resolved)
-        signedBy = try values.decodeIfPresent(String.self, forKey: .signedBy)
+        signature = try values.decodeIfPresent(SignatureOutcome.self, forKey: .signature)
+    }
+}
+
+/// What was found out about the signatures of an artifact.
+public struct SignatureOutcome: Hashable, Sendable, Codable {
+    /// The keys that vouch for it, for people: name and fingerprint.
+    public var signedBy: [String]
+    /// The version that a signature says; the highest, should they say several.
+    public var version: SemanticVersion?
+    /// What the signatures are verified with again: blobs of the content store, kept as long as the artifact.
+    public var evidence: [Digest]
+    /// What is missing or wrong, and is only reported.
+    public var warnings: [String]
+
+    public init(
+        signedBy: [String] = [],
+        version: SemanticVersion? = nil,
+        evidence: [Digest] = [],
+        warnings: [String] = []
+    ) {
+        self.signedBy = signedBy
+        self.version = version
+        self.evidence = evidence
+        self.warnings = warnings
+    }
+
+    /// In one line: who vouches, and what is wrong.
+    public var summary: String {
+        let signers = signedBy.isEmpty ? "nobody" : signedBy.joined(separator: ", ")
+        let version = version.map { ", as version \($0)" } ?? ""
+        return signers + version + warnings.map { "; \($0)" }.joined()
     }
 }

@@ -96,12 +96,14 @@ struct StepExecutor: Sendable {
         progress: @escaping @Sendable (StepProgress) -> Void = { _ in }
     ) async throws -> StoredArtifact? {
         guard let artifact = try spec(revision, record).artifact else { return nil }
-        return try await fetcher.fetch(
+        let fetched = try await fetcher.fetch(
             artifact,
             in: record.key.namespace,
             known: record.artifacts[revision],
             progress: progress
         )
+        if let refusal = record.downgrade(to: fetched, for: revision) { throw refusal }
+        return fetched
     }
 
     /// The instance with everything in place, and with what it is made of noted beside it.

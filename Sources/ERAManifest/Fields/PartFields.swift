@@ -46,30 +46,11 @@ enum PartFields {
         ]
     )
 
-    private static let location: Codec<ArtifactLocation> = .text(.location) { text throws(InvalidValue) in
+    static let location: Codec<ArtifactLocation> = .text(.location) { text throws(InvalidValue) in
         try ArtifactLocation(text)
     } write: {
         $0.url
     }
-
-    static let signature: Codec<SignatureSpec> = .object(
-        blank: SignatureSpec(type: .minisign, publicKey: ""),
-        [
-            .required("type", \.type, .word(), "The tool that made the signature."),
-            .optional(
-                "source",
-                \.source,
-                location,
-                "URL of the detached signature; where there is none, its place follows from the artifact's."
-            ),
-            .required(
-                "publicKey",
-                \.publicKey,
-                .nonEmptyText,
-                "The public key, in the text form of its tool."
-            ),
-        ]
-    )
 
     static let environmentVariable: Codec<EnvironmentVariable> = .object(
         blank: EnvironmentVariable(name: "", source: .value("")),
@@ -207,7 +188,12 @@ enum PartFields {
                 "What the artifact's bytes must hash to. Mandatory for https and http."
             ),
             .defaulted("format", \.format, .word(), "How the artifact is packed; compression is recognised."),
-            .optional("signature", \.signature, signature, "The signature that the artifact must carry."),
+            .optional(
+                "signature",
+                \.signature,
+                SignatureFields.signature,
+                "The signature that the artifact must carry."
+            ),
             .optional(
                 "pullSecret",
                 \.pullSecret,

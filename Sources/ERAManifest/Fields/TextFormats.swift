@@ -50,6 +50,10 @@ extension TextFormat {
         pattern: "^\(locationPattern)$",
         example: "https://example.org/hello-1.2.0.tar.gz"
     )
+    static let sourcePrefix = TextFormat(
+        "the beginning of a source, such as https://example.org/apps/",
+        example: "https://example.org/apps/"
+    )
     static let duration = TextFormat(
         "a duration such as 500ms, 90s, 5m or 1h30m",
         pattern: "^(0|(?=[0-9])([0-9]+(\\.[0-9]+)?h)?([0-9]+(\\.[0-9]+)?m)?"

@@ -18,6 +18,8 @@ public enum ManifestLimits {
     public static let diagnosticLimit = 100
     /// Elements of any list, members of any map.
     public static let listLimit = 1000
+    /// Keys that a signature may be made with.
+    public static let keyLimit = 16
     /// Bytes of any text: the longest argument that Linux passes to a program, less its NUL
     /// (`MAX_ARG_STRLEN`).
     public static let textLimit = 131_071
