@@ -83,10 +83,12 @@ extension Engine {
         let id = SourceID(origin.source)
         guard sourceStates[id]?.waiting.contains(change.key) == false else { return }
         sourceStates[id]?.held.append(change.key)
+        planInputsChanged()
     }
 
     private func putBack(_ key: DeploymentKey, _ record: DeploymentRecord?) {
         guard let entry = entries[key] else { return }
+        planInputsChanged()
         unindexDependencies(of: entry.record)
         guard let record else {
             entries[key] = nil

@@ -46,6 +46,7 @@ extension Engine {
             put(event, from: nil, to: record, isRevocable)
             entry.unpersisted = outbox.added
             entries[key] = entry
+            planInputsChanged()
             pinsChanged.raise()
             indexDependencies(of: record)
         } catch {
@@ -81,6 +82,11 @@ extension Engine {
         {
             unindexDependencies(of: before)
             indexDependencies(of: after)
+        }
+        if before.declaration != after.declaration || before.isBeingDeleted != after.isBeingDeleted
+            || (before.phase == .deleted) != (after.phase == .deleted)
+        {
+            planInputsChanged()
         }
         if before.isAvailable != after.isAvailable {
             for dependent in (dependents[after.key] ?? []).sorted() { wake(dependent) }

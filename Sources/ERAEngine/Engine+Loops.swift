@@ -141,6 +141,7 @@ extension Engine {
                     || now.uptime < tombstone.at.uptime
             else { continue }
             entries[key] = nil
+            planInputsChanged()
             timers.set(key, nil)
             outbox.add(.forget(key, uid: entry.record.uid))
             outboxReady.raise()

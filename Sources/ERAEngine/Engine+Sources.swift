@@ -43,6 +43,7 @@ extension Engine {
             let snapshot = try await state.source.snapshot()
             let isSame = state.revision == snapshot.revision && state.unavailable == nil
             let files = isSame ? state.files : await parse(snapshot, before: state.files)
+            if !isSame { planInputsChanged() }
             tellProblems(files, before: state.files, of: id)
             sourceStates[id]?.files = files
             sourceStates[id]?.revision = snapshot.revision
@@ -89,9 +90,16 @@ extension Engine {
         SourceState.parse(snapshot, before: before)
     }
 
+    /// Something that plans are made of has changed: a source's files, what is declared or being
+    /// deleted, what a person has confirmed.
+    func planInputsChanged() { planInputs += 1 }
+
     /// Makes and carries out the plan for a source.
     private func apply(_ id: SourceID) {
         guard var state = sourceStates[id] else { return }
+        // The same plan again changes nothing. What was pruned lately counts for a while only.
+        guard state.plannedFrom != planInputs || !state.prunedAt.isEmpty else { return }
+        let inputs = planInputs
         let now = seams.clock.now().uptime
         let recentlyPruned = state.recentlyPruned(at: now)
         let known = self.known
@@ -105,14 +113,15 @@ extension Engine {
             note(.deletionRequested, for: key, isRevocable: state.confirmed.contains(key))
             wake(key)
         }
-        if !state.wasPlanned, !plan.delete.isEmpty { tellOfFirstPrunes(plan, of: id) }
+        if state.plannedFrom == nil, !plan.delete.isEmpty { tellOfFirstPrunes(plan, of: id) }
         state.notePruned(plan.delete.filter { !state.confirmed.contains($0) }, added: added, at: now)
         report(plan, of: id)
         // Another source may have what this one has given up.
         if !plan.released.isEmpty {
             for other in sourceStates.keys.sorted() where other != id { sourceChanged(other) }
         }
-        sourceStates[id]?.wasPlanned = true
+        // What the plan itself has changed is looked at once more.
+        sourceStates[id]?.plannedFrom = inputs
         sourceStates[id]?.planProblems = plan.problems
         sourceStates[id]?.held = plan.held
         noteHeld(plan.held, of: id)

@@ -41,6 +41,8 @@ public actor Engine: Service {
     var isBootNoted = false
 
     var sourceStates: [SourceID: SourceState] = [:]
+    /// How often something has changed that plans are made of.
+    var planInputs = 0
     let watchers = Watchers<DeploymentChange>(limit: watchBacklogLimit)
     let eventWatchers = Watchers<StoredEvent>(limit: watchBacklogLimit)
     /// Who waits until each of these was looked at; finished when that is done.

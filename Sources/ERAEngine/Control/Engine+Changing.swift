@@ -175,12 +175,14 @@ extension Engine {
             keys += held
         }
         guard !keys.isEmpty else { return [] }
+        planInputsChanged()
         await resync()
         do {
             try await persist()
         } catch {
             // What was refused must not happen later.
             for id in sourceStates.keys { sourceStates[id]?.confirmed.subtract(keys) }
+            planInputsChanged()
             throw error
         }
         let waiting = Set(sourceStates.values.flatMap(\.waiting))

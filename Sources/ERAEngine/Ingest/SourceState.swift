@@ -44,8 +44,8 @@ struct SourceState: Sendable {
     var waiters: [AsyncStream<Never>.Continuation] = []
     /// It has been read, or found unavailable, at least once.
     var wasRead = false
-    /// What it declares has been taken in at least once.
-    var wasPlanned = false
+    /// How often the inputs of plans had changed when it was last planned; nil where it never was.
+    var plannedFrom: Int?
 
     init(_ source: any ManifestSource) { self.source = source }
 

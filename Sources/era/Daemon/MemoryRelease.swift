@@ -1,8 +1,8 @@
 import CLinux
 import ServiceLifecycle
 
-/// Keeps a daemon that waits small: gives back, soon after the start and then
-/// regularly, what a burst of work has left.
+/// Keeps a daemon that waits small: gives back, soon after the start and then after a burst of work, what that
+/// has left. What a daemon that waits needs again and again stays: to fetch it back costs more than it takes.
 ///
 /// Start-up alone maps two thirds of the program's file, and five hundred deployments at once leave a third
 /// of the heap free inside (docs/benchmarks.md).
@@ -10,6 +10,8 @@ struct MemoryRelease: Service {
     /// After this much a start has usually settled.
     private static let firstPause = Duration.milliseconds(500)
     private static let period = Duration.seconds(30)
+    /// Bytes by which it must have grown; what it fetches back after a release is less.
+    private static let growthLimit = 8 << 20
     /// Of the C library, which would make eight for each processor.
     private static let heapLimit: Int32 = 2
 
@@ -17,11 +19,14 @@ struct MemoryRelease: Service {
         era_memory_limit_heaps(Self.heapLimit)
         await cancelWhenGracefulShutdown {
             var pause = Self.firstPause
+            var base = 0
             while !Task.isCancelled {
                 // Cancelled, the loop ends by its condition.
                 try? await Task.sleep(for: pause)
-                era_memory_release()
                 pause = Self.period
+                guard era_memory_resident() >= base + Self.growthLimit else { continue }
+                era_memory_release()
+                base = era_memory_resident()
             }
         }
     }
