@@ -95,15 +95,15 @@ let package = Package(
         library("ERAManifest", ["ERACore", "CLibYAML"]),
         library("ERAContracts", ["ERACore"]),
         library("ERAOCI", ["ERACore", "ERAManifest"]),
-        library("ERASignature", ["ERACore", "CSodium", crypto, cryptoExtras]),
+        library("ERASignature", ["ERACore", "ERAManifest", "CSodium", crypto, cryptoExtras]),
 
         // Adapters: each sees the contracts, none sees another.
         library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
         library(
             "ERAArtifact",
             [
-                "ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "CLibArchive", "CLinux", httpClient,
-                nioCore, nioHTTP1, nioPosix, nioSSL, crypto,
+                "ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "ERASignature", "CLibArchive", "CLinux",
+                httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, crypto,
             ]
         ),
         library(

@@ -172,6 +172,7 @@ extension RevisionText {
             verdict: verdict,
             failure: failure,
             artifact: artifact?.shown,
+            signedBy: artifact?.signature?.summary,
             createdAt: revision.createdAt,
             decidedAt: outcome?.at,
             firstRunningAt: outcome?.firstRunningAt

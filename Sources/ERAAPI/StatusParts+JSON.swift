@@ -138,7 +138,8 @@ extension RevisionText {
         .members([
             "revision": .int(number), "version": .text(version), "templateHash": .text(templateHash),
             "verdict": .text(verdict.rawValue), "failure": failure?.apiObject,
-            "artifact": .text(artifact), "createdAt": .time(createdAt),
+            "artifact": .text(artifact), "signedBy": .text(signedBy),
+            "createdAt": .time(createdAt),
             "decidedAt": .time(decidedAt),
             "firstRunningAt": .time(firstRunningAt),
         ])
@@ -153,6 +154,7 @@ extension RevisionText {
             verdict: apiObject["verdict"]?.string.flatMap(Verdict.init(rawValue:)) ?? .pending,
             failure: apiObject["failure"].flatMap(FailureText.init(apiObject:)),
             artifact: apiObject["artifact"]?.string,
+            signedBy: apiObject["signedBy"]?.string,
             createdAt: apiObject["createdAt"]?.time,
             decidedAt: apiObject["decidedAt"]?.time,
             firstRunningAt: apiObject["firstRunningAt"]?.time

@@ -92,6 +92,9 @@ public struct RevisionText: Hashable, Sendable {
     /// What was fetched for it: what a tag was resolved to, or the digest; nil without an artifact
     /// and before it is there.
     public var artifact: String?
+    /// Which keys vouch for the artifact, and what is wrong with its signatures; nil where none was
+    /// asked for.
+    public var signedBy: String?
     public var createdAt: WallTime?
     /// When the verdict was reached.
     public var decidedAt: WallTime?
@@ -104,6 +107,7 @@ public struct RevisionText: Hashable, Sendable {
         verdict: Verdict,
         failure: FailureText? = nil,
         artifact: String? = nil,
+        signedBy: String? = nil,
         createdAt: WallTime? = nil,
         decidedAt: WallTime? = nil,
         firstRunningAt: WallTime? = nil
@@ -112,6 +116,7 @@ public struct RevisionText: Hashable, Sendable {
         self.version = version
         self.templateHash = templateHash
         self.artifact = artifact
+        self.signedBy = signedBy
         self.verdict = verdict
         self.failure = failure
         self.createdAt = createdAt

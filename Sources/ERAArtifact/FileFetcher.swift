@@ -62,6 +62,23 @@ struct FileFetcher: SchemeFetcher {
         }
     }
 
+    /// The whole of a small file, by the same rules.
+    ///
+    /// - Throws: ``Failure``.
+    static func small(_ source: ArtifactLocation, limit: Int) throws -> [UInt8] {
+        let path = try path(of: source)
+        let file = try open(path)
+        let status = try speakingFailure { try file.status() }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw Failure.permanent(.fetchRefused, "\(path) is not a regular file; name one")
+        }
+        let bytes = try speakingFailure { try file.bytes(limit: limit + 1, path) }
+        guard bytes.count <= limit else {
+            throw Failure.permanent(.artifactTooLarge, "\(path) has more than \(limit) bytes; it is refused")
+        }
+        return bytes
+    }
+
     private func copy(
         _ file: borrowing Descriptor,
         _ path: String,

@@ -20,22 +20,14 @@ struct HTTPFetcher: SchemeFetcher {
         in namespace: NamespaceName,
         report: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> ContentStore.Blob {
-        guard artifact.source.scheme == .https || options.allowsHTTP else {
-            throw Failure.permanent(
-                .fetchRefused,
-                "\(Self.shown(artifact.source)) is plain http; use https, or start era with --allow-http"
-            )
-        }
+        try checkScheme(artifact.source)
         guard let digest = artifact.digest else {
             throw Failure.permanent(
                 .fetchRefused,
                 "\(Self.shown(artifact.source)) has no digest; add the artifact's sha256 as `digest`"
             )
         }
-        let location: HTTPLocation
-        do { location = try HTTPLocation(artifact.source.url) } catch {
-            throw Failure.permanent(.fetchRefused, "the artifact's source is wrong: \(error)")
-        }
+        let location = try location(artifact.source)
         let credentials = try await credentials(for: artifact, in: namespace)
         let download = HTTPDownload(
             location: location,
@@ -45,6 +37,23 @@ struct HTTPFetcher: SchemeFetcher {
             report: report
         )
         return try await self.download(download)
+    }
+
+    /// - Throws: ``Failure`` for plain http where that is not allowed.
+    func checkScheme(_ source: ArtifactLocation) throws {
+        guard source.scheme == .https || options.allowsHTTP else {
+            throw Failure.permanent(
+                .fetchRefused,
+                "\(Self.shown(source)) is plain http; use https, or start era with --allow-http"
+            )
+        }
+    }
+
+    /// - Throws: ``Failure`` for what is no address.
+    func location(_ source: ArtifactLocation) throws -> HTTPLocation {
+        do { return try HTTPLocation(source.url) } catch {
+            throw Failure.permanent(.fetchRefused, "the source \(Self.shown(source)) is wrong: \(error)")
+        }
     }
 
     /// Resumes what an earlier attempt left, and begins anew where the server cannot.
@@ -97,7 +106,8 @@ struct HTTPFetcher: SchemeFetcher {
         }
     }
 
-    private func credentials(
+    /// Those of the artifact's secret; nil where it names none.
+    func credentials(
         for artifact: ArtifactSpec,
         in namespace: NamespaceName
     ) async throws -> Credentials? {

@@ -16,15 +16,19 @@ public final class StoreFetcher: ArtifactFetcher {
     private let http: HTTPFetcher
     private let file: FileFetcher
     private let registry: RegistryFetcher
+    private let signatures: DetachedSignatures
+    private let trust: TrustSource
 
     /// - Parameters:
     ///   - store: Where contents go; no other fetcher may write to it.
     ///   - credentials: Asked for the secret of each download that names one.
+    ///   - trust: Asked at each fetch what has to be signed by whom.
     ///   - clock: Measures stalls and the total time.
     public init(
         store: ContentStore,
         options: FetchOptions = FetchOptions(),
         credentials: @escaping CredentialsProvider = { _, _ in nil },
+        trust: TrustSource = .none,
         clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.store = store
@@ -39,7 +43,9 @@ public final class StoreFetcher: ArtifactFetcher {
             clock: clock
         )
         file = FileFetcher(store: store, options: options)
-        registry = RegistryFetcher(http: http, gate: gate, downloads: downloads)
+        signatures = DetachedSignatures(store: store, http: http)
+        registry = RegistryFetcher(http: http, gate: gate, downloads: downloads, signatures: signatures)
+        self.trust = trust
     }
 
     public func fetch(
@@ -48,26 +54,9 @@ public final class StoreFetcher: ArtifactFetcher {
         known: StoredArtifact?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
-        guard artifact.signature == nil else {
-            throw Failure.permanent(
-                .unsupported,
-                "signatures are not checked by this version of era; leave out artifact.signature"
-            )
+        try await withTaskExecutorPreference(executor) {
+            try await self.fetched(artifact, in: namespace, known: known, progress: progress)
         }
-        guard artifact.source.scheme != .oci else {
-            return try await withTaskExecutorPreference(executor) {
-                try await registry.fetch(artifact, in: namespace, known: known, progress: progress)
-            }
-        }
-        let blob = try await withTaskExecutorPreference(executor) {
-            try await self.blob(of: artifact, in: namespace, progress: progress)
-        }
-        return StoredArtifact(
-            digest: blob.digest,
-            size: blob.size,
-            path: blob.path,
-            name: artifactName(artifact.source)
-        )
     }
 
     public func pin(_ digests: Set<Digest>) async throws {
@@ -88,6 +77,40 @@ public final class StoreFetcher: ArtifactFetcher {
     // Only an async function that is called from within runs on the preferred executor, not the closure.
     private func pinned(_ digests: Set<Digest>) async throws { try store.pin(digests) }
     private func collected() async throws -> ByteCount { try store.collect() }
+
+    private func fetched(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        known: StoredArtifact?,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact {
+        let order = try trust.order(for: artifact, in: namespace, known: known?.signature)
+        guard artifact.source.scheme != .oci else {
+            return try await registry.fetch(
+                artifact,
+                in: namespace,
+                known: known,
+                signed: order,
+                progress: progress
+            )
+        }
+        let blob = try await blob(of: artifact, in: namespace, progress: progress)
+        return StoredArtifact(
+            digest: blob.digest,
+            size: blob.size,
+            path: blob.path,
+            name: artifactName(artifact.source),
+            signature: try await signature(of: blob, order)
+        )
+    }
+
+    /// What came from the store is verified as well: who may sign can have changed since.
+    private func signature(of blob: ContentStore.Blob, _ order: SignatureOrder?) async throws
+        -> SignatureOutcome?
+    {
+        guard let order else { return nil }
+        return try await order.outcome { try await signatures.proof(of: blob, $0, order) }
+    }
 
     private func blob(
         of artifact: ArtifactSpec,

@@ -75,6 +75,16 @@ func notices(from before: DeploymentRecord?, to after: DeploymentRecord, _ event
         )
     case .requested(let request):
         notices.append(notice(.normal, "OperatorRequest", request.text))
+    case .stepSucceeded(_, .fetched(let artifact)):
+        guard let signature = artifact?.signature else { break }
+        let isGood = signature.warnings.isEmpty
+        notices.append(
+            notice(
+                isGood ? .normal : .warning,
+                isGood ? "Verified" : "NotVerified",
+                "the artifact is signed by \(signature.summary)"
+            )
+        )
     case .admitted, .updateBegan, .displaced, .stepSucceeded, .becameHealthy, .bakeCompleted, .resumed:
         break
     }

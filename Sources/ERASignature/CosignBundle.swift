@@ -1,5 +1,4 @@
 internal import ERACore
-internal import FoundationEssentials
 
 /// A Sigstore bundle that was made with a key.
 ///
@@ -23,28 +22,30 @@ public struct CosignBundle: Sendable {
     /// - Throws: ``SignatureError`` for anything but a bundle of a known media type with one content.
     public init(_ bytes: [UInt8]) throws(SignatureError) {
         try SignatureText.checkSize(bytes, Self.subject, limit: Self.sizeLimit)
-        let wire = try decodeJSON(WireBundle.self, bytes, Self.subject)
-        guard Self.mediaTypes.contains(wire.mediaType) else {
+        let bundle = try SignedJSON(bytes, Self.subject)
+        let mediaType = try bundle.text("mediaType")
+        guard Self.mediaTypes.contains(mediaType) else {
             throw .unsupported(
                 subject: Self.subject,
-                problem: "its media type \(shown(wire.mediaType)) is not known",
+                problem: "its media type \(shown(mediaType)) is not known",
                 advice: "take a bundle of version 0.1, 0.2 or 0.3"
             )
         }
-        guard wire.verificationMaterial?.publicKey != nil else {
+        guard try bundle.member("verificationMaterial")?.member("publicKey") != nil else {
             throw .unsupported(
                 subject: Self.subject,
                 problem: "it was made with a certificate and not with a key",
                 advice: "sign with cosign --key"
             )
         }
-        switch (wire.messageSignature, wire.dsseEnvelope) {
+        switch (try bundle.member("messageSignature"), try bundle.member("dsseEnvelope")) {
         case (let message?, nil):
-            guard let digest = Base64.decode(message.messageDigest.digest),
-                let signature = Base64.decode(message.signature)
+            let hash = try message.needed("messageDigest")
+            guard let digest = Base64.decode(try hash.text("digest")),
+                let signature = Base64.decode(try message.text("signature"))
             else { throw Self.malformed("its digest or its signature is not base64") }
             content = .message(
-                algorithm: message.messageDigest.algorithm,
+                algorithm: try hash.text("algorithm"),
                 digest: digest,
                 signature: signature
             )
@@ -105,44 +106,5 @@ public struct CosignBundle: Sendable {
 
     static func malformed(_ problem: String) -> SignatureError {
         .malformed(subject: subject, problem: problem, advice: "give the file as cosign wrote it")
-    }
-}
-
-/// The parts of a bundle that count; the rest (transparency log, time stamps) is not needed with a key.
-private struct WireBundle: Decodable {
-    struct Material: Decodable {
-        struct Key: Decodable {}
-        var publicKey: Key?
-    }
-
-    struct Message: Decodable {
-        struct MessageDigest: Decodable {
-            var algorithm: String
-            var digest: String
-        }
-        var messageDigest: MessageDigest
-        var signature: String
-    }
-
-    var mediaType: String
-    var verificationMaterial: Material?
-    var messageSignature: Message?
-    var dsseEnvelope: SignedEnvelope.Wire?
-}
-
-/// - Throws: ``SignatureError`` for what is not JSON, or not of this shape.
-func decodeJSON<Value: Decodable>(
-    _ type: Value.Type,
-    _ bytes: [UInt8],
-    _ subject: String
-) throws(SignatureError) -> Value {
-    do {
-        return try JSONDecoder().decode(type, from: Data(bytes))
-    } catch {
-        throw .malformed(
-            subject: subject,
-            problem: "it is not JSON with the fields that it must have",
-            advice: "give the file as cosign wrote it"
-        )
     }
 }

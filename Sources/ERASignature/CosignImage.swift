@@ -31,24 +31,6 @@ public enum CosignImage {
         "cosign container image signature", "atomic container signature",
     ]
 
-    private struct Payload: Decodable {
-        struct Critical: Decodable {
-            struct Identity: Decodable {
-                enum CodingKeys: String, CodingKey { case reference = "docker-reference" }
-                var reference: String?
-            }
-            struct Image: Decodable {
-                enum CodingKeys: String, CodingKey { case digest = "docker-manifest-digest" }
-                var digest: String
-            }
-            var identity: Identity
-            var image: Image
-            var type: String
-        }
-        var critical: Critical
-        var optional: [String: JSONValue]?
-    }
-
     /// The verdict on one layer of a signature manifest; of several layers, one that verifies suffices.
     ///
     /// - Parameters:
@@ -70,27 +52,26 @@ public enum CosignImage {
         guard let key = try candidates.firstCosign(bytes, over: ArtifactHashes(message: payload)) else {
             throw .notByCosign(subject, candidates)
         }
-        let statement = try decodeJSON(Payload.self, payload, "the payload of the cosign signature")
-        guard types.contains(statement.critical.type) else {
+        let statement = try SignedJSON(payload, "the payload of the cosign signature")
+        let critical = try statement.needed("critical")
+        let type = try critical.text("type")
+        guard types.contains(type) else {
             throw .unsupported(
                 subject: subject,
-                problem: "its type \(shown(statement.critical.type)) is not known",
+                problem: "its type \(shown(type)) is not known",
                 advice: "sign with cosign sign"
             )
         }
-        guard statement.critical.image.digest == image.description else {
-            throw .otherArtifact(
-                subject: subject,
-                signed: shown(statement.critical.image.digest),
-                expected: image.description
-            )
+        let digest = try critical.needed("image").text("docker-manifest-digest")
+        guard digest.utf8.elementsEqual(image.description.utf8) else {
+            throw .otherArtifact(subject: subject, signed: shown(digest), expected: image.description)
         }
-        var version: SemanticVersion?
-        if case .string(let text) = statement.optional?["version"] { version = TrustedComment.version(text) }
+        let reference = try critical.member("identity")?.optionalText("docker-reference") ?? ""
+        let version = try statement.member("optional")?.optionalText("version")
         return SignatureVerdict(
             key,
-            .image(reference: statement.critical.identity.reference ?? ""),
-            version: version
+            .image(reference: reference),
+            version: version.flatMap(TrustedComment.version)
         )
     }
 

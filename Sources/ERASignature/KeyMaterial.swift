@@ -74,28 +74,32 @@ enum KeyMaterial: Hashable, Sendable {
         do {
             switch curve {
             case .p256:
-                let key = try P256.Signing.PublicKey(x963Representation: point)
-                let pair =
-                    try form == .der
-                    ? P256.Signing.ECDSASignature(derRepresentation: signature)
-                    : P256.Signing.ECDSASignature(rawRepresentation: signature)
-                return key.isValidSignature(pair, for: digest)
+                let pair: P256.Signing.ECDSASignature = try Self.pair(signature, form)
+                return try P256.Signing.PublicKey(x963Representation: point).isValidSignature(
+                    pair,
+                    for: digest
+                )
             case .p384:
-                let key = try P384.Signing.PublicKey(x963Representation: point)
-                let pair =
-                    try form == .der
-                    ? P384.Signing.ECDSASignature(derRepresentation: signature)
-                    : P384.Signing.ECDSASignature(rawRepresentation: signature)
-                return key.isValidSignature(pair, for: digest)
+                let pair: P384.Signing.ECDSASignature = try Self.pair(signature, form)
+                return try P384.Signing.PublicKey(x963Representation: point).isValidSignature(
+                    pair,
+                    for: digest
+                )
             case .p521:
-                let key = try P521.Signing.PublicKey(x963Representation: point)
-                let pair =
-                    try form == .der
-                    ? P521.Signing.ECDSASignature(derRepresentation: signature)
-                    : P521.Signing.ECDSASignature(rawRepresentation: signature)
-                return key.isValidSignature(pair, for: digest)
+                let pair: P521.Signing.ECDSASignature = try Self.pair(signature, form)
+                return try P521.Signing.PublicKey(x963Representation: point).isValidSignature(
+                    pair,
+                    for: digest
+                )
             }
         } catch { return false }
+    }
+
+    private static func pair<Pair: ECDSAPair>(_ bytes: [UInt8], _ form: ECDSAForm) throws -> Pair {
+        switch form {
+        case .der: try Pair(derRepresentation: bytes)
+        case .raw: try Pair(rawRepresentation: bytes)
+        }
     }
 
     /// Whether an RSA key signed this hash, with the padding of PKCS #1 version 1.5; false for any
@@ -109,3 +113,13 @@ enum KeyMaterial: Hashable, Sendable {
         } catch { return false }
     }
 }
+
+/// What the signatures of the three curves have in common.
+private protocol ECDSAPair {
+    init<Bytes: DataProtocol>(derRepresentation bytes: Bytes) throws
+    init<Bytes: DataProtocol>(rawRepresentation bytes: Bytes) throws
+}
+
+extension P256.Signing.ECDSASignature: ECDSAPair {}
+extension P384.Signing.ECDSASignature: ECDSAPair {}
+extension P521.Signing.ECDSASignature: ECDSAPair {}

@@ -5,14 +5,6 @@ internal import ERACore
 /// Source: https://github.com/secure-systems-lab/dsse, "Protocol"; in-toto attestation framework,
 /// "Statement".
 struct SignedEnvelope: Sendable {
-    /// As it stands in JSON.
-    struct Wire: Decodable {
-        struct Signature: Decodable { var sig: String }
-        var payload: String
-        var payloadType: String
-        var signatures: [Signature]
-    }
-
     let payload: [UInt8]
     let signatures: [[UInt8]]
 
@@ -30,23 +22,25 @@ struct SignedEnvelope: Sendable {
         "https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1",
     ]
 
-    init(_ wire: Wire) throws(SignatureError) {
-        guard wire.payloadType == Self.payloadType else {
+    init(_ envelope: SignedJSON) throws(SignatureError) {
+        let type = try envelope.text("payloadType")
+        guard type == Self.payloadType else {
             throw .unsupported(
                 subject: CosignBundle.subject,
-                problem: "its payload is \(shown(wire.payloadType)), not an in-toto statement",
+                problem: "its payload is \(shown(type)), not an in-toto statement",
                 advice: "sign with cosign sign or cosign sign-blob"
             )
         }
-        guard (1...CosignBundle.signatureLimit).contains(wire.signatures.count) else {
+        let wire = try envelope.list("signatures")
+        guard (1...CosignBundle.signatureLimit).contains(wire.count) else {
             throw CosignBundle.malformed("it has not 1 to \(CosignBundle.signatureLimit) signatures")
         }
-        guard let payload = Base64.decode(wire.payload) else {
+        guard let payload = Base64.decode(try envelope.text("payload")) else {
             throw CosignBundle.malformed("its payload is not base64")
         }
         var signatures: [[UInt8]] = []
-        for signature in wire.signatures {
-            guard let bytes = Base64.decode(signature.sig) else {
+        for signature in wire {
+            guard let bytes = Base64.decode(try signature.text("sig")) else {
                 throw CosignBundle.malformed("a signature in it is not base64")
             }
             signatures.append(bytes)
@@ -70,36 +64,32 @@ struct SignedEnvelope: Sendable {
 
     /// The type of a statement that is about this artifact.
     private func checkedStatement(_ artifact: ERACore.Digest) throws(SignatureError) -> String {
-        struct Statement: Decodable {
-            enum CodingKeys: String, CodingKey {
-                case type = "_type"
-                case subject, predicateType
-            }
-            struct Subject: Decodable { var digest: [String: String] }
-            var type: String
-            var subject: [Subject]
-            var predicateType: String
-        }
-        let statement = try decodeJSON(Statement.self, payload, "the statement in the cosign bundle")
-        guard Self.statementTypes.contains(statement.type),
-            Self.predicateTypes.contains(statement.predicateType)
+        let statement = try SignedJSON(payload, "the statement in the cosign bundle")
+        let predicateType = try statement.text("predicateType")
+        guard Self.statementTypes.contains(try statement.text("_type")),
+            Self.predicateTypes.contains(predicateType)
         else {
             throw .unsupported(
                 subject: CosignBundle.subject,
-                problem:
-                    "its statement \(shown(statement.predicateType)) does not say that the artifact is good",
+                problem: "its statement \(shown(predicateType)) does not say that the artifact is good",
                 advice: "sign with cosign sign, or give the provenance (SLSA)"
             )
         }
-        let digests = statement.subject.compactMap { $0.digest[artifact.algorithm.rawValue] }
-        guard digests.contains(artifact.hex) else {
+        var digests: [String] = []
+        for subject in try statement.list("subject") {
+            guard let digest = try subject.needed("digest").optionalText(artifact.algorithm.rawValue) else {
+                continue
+            }
+            digests.append(digest)
+        }
+        guard digests.contains(where: { $0.utf8.elementsEqual(artifact.hex.utf8) }) else {
             throw .otherArtifact(
                 subject: CosignBundle.subject,
                 signed: digests.first.map(shown) ?? "nothing with a \(artifact.algorithm.rawValue)",
                 expected: artifact.description
             )
         }
-        return statement.predicateType
+        return predicateType
     }
 
     /// What is signed of a payload. Source: DSSE, "PAE".

@@ -224,16 +224,6 @@ import Testing
         }
     }
 
-    @Test func `a signature is refused rather than ignored`() async throws {
-        try await Fixture.run { fixture in
-            try await fixture.fetching { fetcher in
-                var spec = try ArtifactSpec("https://127.0.0.1:1/f", try sha256([7]))
-                spec.signature = SignatureSpec(type: .minisign, keys: [.text("RW…")])
-                #expect(try await fetcher.failure(spec)?.code == .unsupported)
-            }
-        }
-    }
-
     @Test func `a fetcher that is shut down cancels what is under way and takes nothing new`() async throws {
         try await Fixture.run { fixture in
             try await RawServer.run { _, _, connection in

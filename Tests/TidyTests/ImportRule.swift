@@ -9,13 +9,16 @@ extension Rule {
         "ERAContracts": ["ERACore"],
         "ERAManifest": ["ERACore", "CLibYAML"],
         "ERAOCI": ["ERACore", "ERAManifest"],
-        "ERASignature": modules(["ERACore", "CSodium", "Crypto", "_CryptoExtras"], plain),
+        "ERASignature": modules(
+            ["ERACore", "ERAManifest", "CSodium", "Crypto", "_CryptoExtras"],
+            plain
+        ),
         "ERASource": modules(contracts, system),
         "ERAArtifact": modules(
             contracts,
             system,
             httpClient,
-            ["ERAManifest", "ERAOCI", "CLibArchive", "Crypto"]
+            ["ERAManifest", "ERAOCI", "ERASignature", "CLibArchive", "Crypto"]
         ),
         "ERAHealth": modules(contracts, system, httpClient),
         "ERARuntime": modules(contracts, system, ["ERAManifest", "ERAOCI", "Logging"]),

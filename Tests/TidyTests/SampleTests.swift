@@ -103,6 +103,11 @@ import Testing
     @Test(arguments: blocks.map(\.place))
     func `each is read without a mistake`(_ place: String) throws {
         let block = try #require(Self.blocks.first { $0.place == place })
+        if block.text.contains("\nkind: TrustPolicy\n") {
+            let file = TrustPolicyFile(reading: Array(block.text.utf8), file: place)
+            #expect(file.policy != nil, "\(file.diagnostics.map(\.rendered))")
+            return
+        }
         let manifest = ManifestFile(reading: Array(block.text.utf8), file: place)
         #expect(!manifest.entries.isEmpty)
         for diagnostic in manifest.diagnostics { Issue.record("\(diagnostic.rendered)") }

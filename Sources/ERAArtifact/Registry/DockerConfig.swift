@@ -1,5 +1,6 @@
 public import ERACore
 import ERAManifest
+import FoundationEssentials
 
 /// The logins of `docker login` and `podman login`: `~/.docker/config.json`, `containers/auth.json`, and the
 /// key `.dockerconfigjson` of secrets. Prints as nothing of it.
@@ -73,16 +74,7 @@ public struct DockerConfig: Hashable, Sendable, CustomStringConvertible, CustomR
 
 /// The text of a base64 form (RFC 4648 section 4), padded or not; nil for anything else.
 func base64Decoded(_ text: String) -> String? {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var bytes: [UInt8] = []
-    var (bits, count) = (0, 0)
-    for byte in text.utf8.reversed().drop(while: { $0 == UInt8(ascii: "=") }).reversed() {
-        guard let value = alphabet.firstIndex(of: byte) else { return nil }
-        (bits, count) = ((bits << 6 | value) & 0xFFFF, count + 6)
-        if count >= 8 {
-            count -= 8
-            bytes.append(UInt8(truncatingIfNeeded: bits >> count))
-        }
-    }
-    return String(validating: bytes, as: UTF8.self)
+    let digits = text.utf8.reversed().drop { $0 == UInt8(ascii: "=") }.reversed()
+    let padded = String(decoding: digits, as: UTF8.self) + String(repeating: "=", count: -digits.count & 3)
+    return Data(base64Encoded: padded).flatMap { String(validating: $0, as: UTF8.self) }
 }

@@ -69,6 +69,24 @@ struct RegistryClient: Sendable {
         )
     }
 
+    /// What refers to a manifest, by the registry's API.
+    ///
+    /// Source: distribution specification 1.1, "Listing Referrers". Its first page counts.
+    /// - Throws: ``Failure``, `CancellationError`; `OCIError` for an answer that is no index.
+    func referrers(of digest: Digest) async throws -> [ContentDescriptor] {
+        let location = try place.location("\(repository)/referrers/\(digest)")
+        let answer = try await authorized { authorization in
+            try await document(
+                location,
+                authorization,
+                accept: MediaType.imageIndex.rawValue,
+                limit: OCILimits.manifestSizeLimit
+            )
+        }
+        guard case .index(let index) = try ManifestDocument(answer.bytes) else { return [] }
+        return index.manifests
+    }
+
     /// One blob into the store; resumes what an earlier attempt left.
     ///
     /// - Throws: ``Failure``, `CancellationError`.
@@ -133,7 +151,7 @@ struct RegistryClient: Sendable {
         let location = try HTTPLocation(realm.url + separator + query)
         var login: Credentials?
         if case .basic = credentials { login = credentials }
-        let answer: Document
+        let answer: HTTPFetcher.Document
         do {
             answer = try await document(
                 location,
@@ -155,59 +173,19 @@ struct RegistryClient: Sendable {
         return authorization
     }
 
-    // MARK: Small answers
-
-    private struct Document: Sendable {
-        let bytes: [UInt8]
-        let contentType: String?
-        let digest: Digest?
-    }
-
     private func document(
         _ location: HTTPLocation,
         _ authorization: Credentials?,
         accept: String,
         limit: Int
-    ) async throws -> Document {
-        try await withDeadlines(
-            stall: options.stallLimit,
-            total: options.totalTimeLimit,
-            clock: http.clock,
-            subject: location.shown
-        ) { signs in
-            do {
-                let (response, place) = try await http.followed(
-                    from: location,
-                    credentials: authorization,
-                    insecure: options.insecureRegistries,
-                    accept: accept,
-                    signs
-                )
-                guard response.status.code == 200 else {
-                    throw http.refusal(response, place, from: location, isAuthorized: authorization != nil)
-                }
-                var bytes: [UInt8] = []
-                for try await chunk in response.body {
-                    signs.note()
-                    guard bytes.count + chunk.readableBytes <= limit else {
-                        throw Failure.permanent(
-                            .artifactTooLarge,
-                            "the answer of \(place.shown) is larger than \(limit) bytes; it is refused"
-                        )
-                    }
-                    bytes.append(contentsOf: chunk.readableBytesView)
-                }
-                let digest = response.headers.first(name: "Docker-Content-Digest")
-                return Document(
-                    bytes: bytes,
-                    contentType: response.headers.first(name: "Content-Type"),
-                    // A header that cannot be read says nothing.
-                    digest: digest.flatMap { try? Digest($0) }
-                )
-            } catch {
-                throw HTTPTrouble.translated(error, location)
-            }
-        }
+    ) async throws -> HTTPFetcher.Document {
+        try await http.document(
+            location,
+            authorization,
+            registries: options.insecureRegistries,
+            accept: accept,
+            limit: limit
+        )
     }
 
     private func queryEscaped(_ text: String) -> String {

@@ -12,9 +12,10 @@ struct RegistryFetcher: Sendable {
     let http: HTTPFetcher
     let gate: Gate
     let downloads: SharedDownloads
+    let signatures: DetachedSignatures
     let tokens = RegistryTokens()
 
-    private var store: ContentStore { http.store }
+    var store: ContentStore { http.store }
     private var options: FetchOptions { http.options }
 
     /// - Throws: ``Failure``, `CancellationError`.
@@ -22,6 +23,7 @@ struct RegistryFetcher: Sendable {
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
         known: StoredArtifact?,
+        signed order: SignatureOrder?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
         let reference = try Self.reference(artifact, known)
@@ -31,9 +33,11 @@ struct RegistryFetcher: Sendable {
             namespace: namespace,
             known: known?.content == .file ? nil : known?.digest
         )
-        if let known, known.content == .file, let blob = try store.lookup(known.digest) {
+        if let known, known.content == .file, order == nil, let blob = try store.lookup(known.digest) {
             progress(StepProgress(done: blob.size, total: blob.size))
-            return known
+            var unsigned = known
+            unsigned.signature = nil
+            return unsigned
         }
         let (manifest, top) = try await manifest(source, queued: { progress(.queued) })
         let content: ImageManifest.Content
@@ -43,15 +47,25 @@ struct RegistryFetcher: Sendable {
         let name = reference.name
         // Where the digest was written, nothing was resolved.
         let resolved = reference.tag == nil ? nil : (known?.resolved ?? reference.pinned(to: top).description)
+        // What is signed in the registry is refused before its layers are fetched.
+        let isFile = if case .file = content { true } else { false }
+        let images = [reference.digest ?? top, manifest.blob.digest]
+        var outcome = try await signature(order, source, images, isFile: isFile)
         switch content {
         case .file(let file):
             let blob = try await blobs([file], source, progress)[0]
+            if outcome == nil {
+                outcome = try await signature(order, source, images, isFile: isFile, file: blob)
+            }
+            // What the signatures in the registry are about has to stay with them.
+            outcome?.evidence += Set(images).sorted { $0.hex < $1.hex }
             return StoredArtifact(
                 digest: blob.digest,
                 size: blob.size,
                 path: blob.path,
                 name: Self.fileName(file) ?? name,
-                resolved: resolved
+                resolved: resolved,
+                signature: outcome
             )
         case .image, .files:
             let blobs = try await blobs(manifest.value.blobs, source, progress)
@@ -63,13 +77,14 @@ struct RegistryFetcher: Sendable {
                 path: manifest.blob.path,
                 name: name,
                 content: content == .image ? .image : .files,
-                resolved: resolved
+                resolved: resolved,
+                signature: outcome
             )
         }
     }
 
     /// What is fetched, and for whom.
-    private struct Source: Sendable {
+    struct Source: Sendable {
         let reference: ImageReference
         let artifact: ArtifactSpec
         let namespace: NamespaceName
@@ -135,15 +150,16 @@ struct RegistryFetcher: Sendable {
     }
 
     /// A manifest or an index: from the store, else from the registry into it.
-    private func document(
+    func document(
         _ digest: Digest?,
         _ source: Source,
-        queued: () -> Void
+        named name: String? = nil,
+        queued: () -> Void = {}
     ) async throws -> ([UInt8], MediaType?, ContentStore.Blob) {
         if let digest, let blob = try store.lookup(digest) {
             return (try readBlob(blob, limit: OCILimits.manifestSizeLimit), nil, blob)
         }
-        let name = digest?.description ?? source.reference.manifestName
+        let name = name ?? digest?.description ?? source.reference.manifestName
         let manifest = try await gate.withPermit(queued: queued) {
             try await fromAny(source, mirrored: digest != nil) { client in
                 try await client.manifest(name, expecting: digest)
@@ -189,7 +205,7 @@ struct RegistryFetcher: Sendable {
         }
     }
 
-    private func blob(
+    func blob(
         _ descriptor: ContentDescriptor,
         _ source: Source,
         _ report: @escaping @Sendable (StepProgress) -> Void
@@ -230,7 +246,7 @@ struct RegistryFetcher: Sendable {
     // MARK: Where from, and as whom
 
     /// Asks the mirrors, if they may be, and then the registry itself, whose answer counts.
-    private func fromAny<Value>(
+    func fromAny<Value>(
         _ source: Source,
         mirrored: Bool,
         _ ask: (RegistryClient) async throws -> Value
@@ -306,11 +322,11 @@ struct RegistryFetcher: Sendable {
         }
     }
 
-    private func readBlob(_ blob: ContentStore.Blob, limit: Int) throws -> [UInt8] {
+    func readBlob(_ blob: ContentStore.Blob, limit: Int) throws -> [UInt8] {
         try speakingFailure { try readFile(blob.path, limit: limit + 1) }
     }
 
-    private func refused(_ reference: ImageReference, _ error: OCIError) -> Failure {
+    func refused(_ reference: ImageReference, _ error: OCIError) -> Failure {
         let code: Failure.Code =
             switch error {
             case .tooLarge: .artifactTooLarge
@@ -334,16 +350,24 @@ struct RegistryFetcher: Sendable {
 ///
 /// - Throws: ``SystemError`` with the kernel's error number.
 func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-    let file = try Descriptor(path, O_RDONLY | O_NONBLOCK)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-    defer { buffer.deallocate() }
-    var bytes: [UInt8] = []
-    while bytes.count < limit {
-        let count = try file.read(into: buffer, from: path)
-        if count == 0 { break }
-        bytes.append(contentsOf: buffer[..<min(count, limit - bytes.count)])
+    try Descriptor(path, O_RDONLY | O_NONBLOCK).bytes(limit: limit, path)
+}
+
+extension Descriptor {
+    /// What is left of the file, or its first `limit` bytes.
+    ///
+    /// - Throws: ``SystemError`` with the kernel's error number.
+    borrowing func bytes(limit: Int, _ path: String) throws(SystemError) -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        var bytes: [UInt8] = []
+        while bytes.count < limit {
+            let count = try read(into: buffer, from: path)
+            if count == 0 { break }
+            bytes.append(contentsOf: buffer[..<min(count, limit - bytes.count)])
+        }
+        return bytes
     }
-    return bytes
 }
 
 /// The bytes of several downloads as one progress. A class, because they report at the same time.

@@ -2,8 +2,8 @@
 extension DeploymentRecord {
     /// Why the artifact that was fetched for a revision must not be installed; nil where it may.
     ///
-    /// Only the declared revision is held to it: what a rollback goes back to was installed once, and a failure
-    /// or a person decides for it.
+    /// Only the declared revision is held to it: what a rollback goes back to was installed once, and a
+    /// failure or a person decides for it.
     public func downgrade(to artifact: StoredArtifact, for revision: RevisionNumber) -> Failure? {
         guard let floor = signedFloor, let signature = artifact.signature, revision == declaration.revision,
             !allowsDowngrade(revision)

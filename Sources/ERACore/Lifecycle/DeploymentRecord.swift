@@ -31,8 +31,8 @@ public struct DeploymentRecord: Hashable, Sendable, Codable {
     public internal(set) var onDisk: Set<RevisionNumber>
     public internal(set) var artifacts: [RevisionNumber: StoredArtifact]
     public internal(set) var handles: [RevisionNumber: InstanceHandle]
-    /// The version below which no signed artifact is installed: the highest that ran past its bake time, or the
-    /// one that `allowDowngrade` let in after it; nil where signatures said none.
+    /// The version below which no signed artifact is installed: the highest that ran past its bake time, or
+    /// the one that `allowDowngrade` let in after it; nil where signatures said none.
     public internal(set) var signedFloor: SemanticVersion?
     /// How housekeeping (purging old revisions) fares.
     public internal(set) var housekeeping: Attempt

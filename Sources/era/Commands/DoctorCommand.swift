@@ -20,9 +20,11 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
+    @OptionGroup var trust: TrustOptions
+
     func run() async throws {
         let answer = await daemon
-        let findings = installation(answer.directories) + host + answer.findings
+        let findings = installation(answer.directories) + trust.files.findings + host + answer.findings
         let rows = findings.map { finding in
             [
                 TextTable.Cell(finding.verdict.rawValue, finding.look), TextTable.Cell(finding.subject),

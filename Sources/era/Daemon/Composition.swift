@@ -36,6 +36,8 @@ struct Composition: Sendable {
     ) throws {
         umask(0o077)
         try Self.refuse(besideDaemonIn: Self.absolute(options.runDir))
+        let trust = options.trust.files.source
+        try Self.require(trust)
         let data = try Self.directory(options.places.dataDir)
         let run = try Self.directory(options.runDir)
         let host = try HostFacts(environment)
@@ -45,7 +47,8 @@ struct Composition: Sendable {
         fetcher = StoreFetcher(
             store: ContentStore(directory: "\(data)/artifacts", now: { SystemClock().now() }),
             options: FetchOptions(options, environment),
-            credentials: SecretCredentials(workspace: workspace).credentials
+            credentials: SecretCredentials(workspace: workspace).credentials,
+            trust: trust
         )
         prober = NetworkProber()
         self.logger = logger
@@ -100,6 +103,13 @@ struct Composition: Sendable {
             case .inUse: throw CommandFailure("\(error)", .notReachable)
             case .tooLong, .unsafeDirectory, .occupied, .failed: throw CommandFailure("\(error)")
             }
+        }
+    }
+
+    /// Later it may become unreadable, and then nothing is fetched; to begin like that helps nobody.
+    private static func require(_ trust: TrustSource) throws {
+        do { _ = try trust.keys() } catch let failure as Failure {
+            throw CommandFailure(failure.message)
         }
     }
 

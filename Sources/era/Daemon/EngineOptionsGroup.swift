@@ -42,6 +42,8 @@ struct EngineOptionsGroup: ParsableArguments {
     )
     var registryMirror: [RegistryMirror] = []
 
+    @OptionGroup var trust: TrustOptions
+
     @Option(
         help: ArgumentHelp(
             "What is written to standard error: trace to critical (ERA_LOG_LEVEL). (default: notice)",

@@ -53,9 +53,9 @@ struct Description {
             ("Version", .init(version)), ("Revision", .init(revision)), ("Plugin", .init(object.plugin)),
         ]
         let shown = object.servingRevision ?? object.revisions.map(\.number).max()
-        if let artifact = object.revisions.first(where: { $0.number == shown })?.artifact {
-            facts.append(("Artifact", .init(artifact)))
-        }
+        let revision = object.revisions.first { $0.number == shown }
+        if let artifact = revision?.artifact { facts.append(("Artifact", .init(artifact))) }
+        if let signedBy = revision?.signedBy { facts.append(("Signed by", .init(signedBy))) }
         if object.progress != nil { facts.append(("Progress", .init(DeploymentRow(object).message))) }
         if let wait = object.wait {
             let until = wait.until.map { ", until \($0.rfc3339)" } ?? ""

@@ -67,9 +67,15 @@ struct Fixture: Sendable {
     func fetching<Value>(
         _ options: FetchOptions? = nil,
         credentials: @escaping CredentialsProvider = { _, _ in nil },
+        trust: TrustSource = .none,
         _ body: (StoreFetcher) async throws -> Value
     ) async throws -> Value {
-        let fetcher = StoreFetcher(store: store, options: options ?? self.options, credentials: credentials)
+        let fetcher = StoreFetcher(
+            store: store,
+            options: options ?? self.options,
+            credentials: credentials,
+            trust: trust
+        )
         do {
             let value = try await body(fetcher)
             await fetcher.shutdown()

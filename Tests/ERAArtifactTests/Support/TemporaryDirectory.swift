@@ -6,7 +6,7 @@ import Testing
 
 /// Runs `body` with the path of a fresh directory that is removed afterwards.
 func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
-    var template = Array((NSTemporaryDirectory() + "/era-artifact-XXXXXX").utf8CString)
+    var template = Array((NSTemporaryDirectory() + "era-artifact-XXXXXX").utf8CString)
     let made = mkdtemp(&template)
     try #require(made != nil)
     let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
