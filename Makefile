@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test smoke check fmt lint bench simulate soak docs picture clean
+.PHONY: help setup programs run env build core test smoke check fmt lint bench bench-fetch simulate soak docs picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -73,6 +73,10 @@ fmt: ## Format all Swift code
 bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for its options)
 	@.ci/setup supervisor
 	python3 Tests/Bench/bench.py $(ARGS)
+
+bench-fetch: programs ## Measure fetching from a registry against curl and skopeo (ARGS= for its options)
+	@.ci/setup skopeo
+	python3 Tests/Bench/fetching.py $(ARGS)
 
 simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie; SEED=123 plays one and prints what happened
 ifdef SEED

@@ -118,18 +118,23 @@ def write_json(path, document):
     os.rename(path + ".new", path)
 
 
-def write_docs(path, document):
-    """Replaces what stands between the marks."""
+def replace_between(path, begin_mark, end_mark, text):
+    """Replaces what stands between two marks of a page."""
     with open(path) as file:
         page = file.read()
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = page.partition(begin_mark)
+    _, end, tail = rest.partition(end_mark)
     if not begin or not end:
-        raise SystemExit(f"bench: {path} lacks the marks {BEGIN} and {END}")
+        raise SystemExit(f"bench: {path} lacks the marks {begin_mark} and {end_mark}")
+    with open(path, "w") as file:
+        file.write(f"{head}{begin_mark}\n{text}\n{end_mark}{tail}")
+
+
+def write_docs(path, document):
+    """Puts the table into the documentation."""
     host = document["machine"]
     caption = (
         f"Measured on {document['date']} with {host['cores']} cores ({host['cpu']}), Linux {host['kernel']}, "
         f"{host['system']}{', --quick' if document['quick'] else ''}."
     )
-    with open(path, "w") as file:
-        file.write(f"{head}{BEGIN}\n{caption}\n\n{markdown(document['results'])}\n{END}{tail}")
+    replace_between(path, BEGIN, END, f"{caption}\n\n{markdown(document['results'])}")
