@@ -9,6 +9,7 @@ import sys
 sys.dont_write_bytecode = True  # the repository stays as it is
 
 import argparse
+import gzip
 import hashlib
 import io
 import json
@@ -97,7 +98,7 @@ class Registry:
         return blob["digest"]
 
     def push_image(self, repository, layers, size):
-        """An image of uncompressed layers with one random file each."""
+        """An image of layers with one random file each; compressed already, or skopeo would do it."""
         descriptors, identities = [], []
         for number in range(layers):
             buffer = io.BytesIO()
@@ -105,9 +106,10 @@ class Registry:
                 entry = tarfile.TarInfo(f"layer-{number}")
                 entry.size = size
                 archive.addfile(entry, io.BytesIO(os.urandom(size)))
-            blob = self.blob(repository, buffer.getvalue())
-            identities.append(blob["digest"])
-            descriptors.append({"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob})
+            tar = buffer.getvalue()
+            identities.append("sha256:" + hashlib.sha256(tar).hexdigest())
+            blob = self.blob(repository, gzip.compress(tar, 1, mtime=0))
+            descriptors.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **blob})
         architecture = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
         config = {
             "architecture": architecture,
