@@ -29,7 +29,7 @@ import Testing
             let census = ProcessCensus()
             let entry = try #require(try await census.entries().first { $0.identity.pid == pid })
             #expect(entry.group == pid)
-            #expect(entry.marker == plugin.shims.place(instance.id).name)
+            #expect(entry.marker == plugin.host.shims.place(instance.id).name)
             #expect(entry.identity == host.record(instance)?.workload)
             // Another process that never was of any instance.
             #expect(try await census.entries().contains { $0.marker == nil })

@@ -131,7 +131,7 @@ import Testing
             try await host.run(instance, plugin)
             try await eventually("it wrote") { try await plugin.output(instance.id) == "123\n0\n" }
             let restrictions = try await plugin.status(instance.id).restrictions
-            let group = plugin.shims.options.groups?.path(plugin.shims.place(instance.id).name)
+            let group = plugin.host.shims.options.groups?.path(plugin.host.shims.place(instance.id).name)
             for (limit, file) in [("memory", "memory.max"), ("pids", "pids.max")] {
                 let isSet = group.map {
                     !text(of: "\($0)/\(file)").isEmpty && !text(of: "\($0)/\(file)").hasPrefix("max")

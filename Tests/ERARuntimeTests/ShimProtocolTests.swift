@@ -19,7 +19,7 @@ import CLinux
             let instance = try host.instance("exec sleep 1000")
             try await host.run(instance, plugin)
             let pid = try await plugin.status(instance.id).pid
-            let place = plugin.shims.place(instance.id)
+            let place = plugin.host.shims.place(instance.id)
             let hostile: [[UInt8]] = [
                 Array(repeating: 0xFF, count: 10_000), Array("stop\n".utf8), Array("stop 99 1\n".utf8),
                 Array("stop 9\n".utf8), Array("stop 99999999999999999999999 1\n".utf8),

@@ -61,8 +61,13 @@ struct ProcessHost: Sendable {
 
     /// A plugin that knows nothing yet, as after a restart of the daemon.
     func plugin(shimPath: String = ProcessHost.shimPath, bootID: String? = nil) -> ProcessPlugin {
-        ProcessPlugin(
-            ProcessPlugin.Options(
+        ProcessPlugin(shimHost(shimPath: shimPath, bootID: bootID))
+    }
+
+    /// What plugins below shims share, knowing nothing yet.
+    func shimHost(shimPath: String = ProcessHost.shimPath, bootID: String? = nil) -> ShimHost {
+        ShimHost(
+            ShimHost.Options(
                 dataDirectory: dataDirectory,
                 runDirectory: runDirectory,
                 shimPath: shimPath,

@@ -4,19 +4,9 @@ internal import Glibc
 
 extension ProcessPlugin {
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
-        ProcessConfig.parse(spec.runtime.config).problems.map { field, message in
-            SpecProblem(
-                field: field.isEmpty ? "spec.runtime.config" : "spec.runtime.config.\(field)",
-                message: message
-            )
-        } + commandProblems(spec) + userProblems(spec) + volumeProblems(spec) + environmentProblems(spec)
-    }
-
-    /// For messages, which are shown in many places: the search path, cut short.
-    var searchPathText: String {
-        let shown = options.searchPath.prefix(2).joined(separator: ":")
-        let count = options.searchPath.count
-        return count > 2 ? "\(shown):… (\(count) directories, the PATH of era daemon)" : shown
+        ProcessConfig.parse(spec.runtime.config).problems.map { SpecProblem(config: $0) }
+            + commandProblems(spec) + workloads.userProblems(spec) + volumeProblems(spec)
+            + workloads.environmentProblems(spec)
     }
 
     private func commandProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
@@ -32,16 +22,16 @@ extension ProcessPlugin {
             if command.contains("/"), spec.artifact == nil {
                 problems += problem(
                     "\(command) is a path below the artifact, and there is no spec.artifact; "
-                        + "give an absolute path, or a name to be found in \(searchPathText)"
+                        + "give an absolute path, or a name to be found in \(host.searchPathText)"
                 )
             }
         }
         // What an artifact brings is not here yet.
         let isKnown = command.hasPrefix("/") || spec.artifact == nil && !command.contains("/")
-        let lookup = CommandPath(searchPath: options.searchPath, files: nil)
+        let lookup = CommandPath(searchPath: host.options.searchPath, files: nil)
         if isKnown, lookup.resolve(command) == nil {
             let place =
-                command.hasPrefix("/") ? "on this host" : "in \(searchPathText)"
+                command.hasPrefix("/") ? "on this host" : "in \(host.searchPathText)"
             problems += problem(
                 "there is no program \(command) \(place) that may be executed; install it, or mend the name"
             )
@@ -50,27 +40,6 @@ extension ProcessPlugin {
             problems.append(SpecProblem(field: "spec.workingDirectory", message: "leads out of the artifact"))
         }
         return problems
-    }
-
-    private func userProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
-        guard let name = spec.user else { return [] }
-        guard let user = HostUser(name) else {
-            return [
-                SpecProblem(
-                    field: "spec.user",
-                    message: "there is no user \(name) on this host; create it, or correct the name"
-                )
-            ]
-        }
-        if geteuid() != 0, user.user != geteuid() {
-            return [
-                SpecProblem(
-                    field: "spec.user",
-                    message: "only root can run a program as another user; run ERA as root, or leave it out"
-                )
-            ]
-        }
-        return []
     }
 
     private func volumeProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
@@ -96,14 +65,5 @@ extension ProcessPlugin {
             }
         }
         return problems
-    }
-
-    private func environmentProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
-        spec.env.enumerated().filter {
-            $0.element.name.hasPrefix("LISTEN_") || $0.element.name == ProcessCensus.variable
-        }
-        .map { index, variable in
-            SpecProblem(field: "spec.env[\(index)].name", message: "\(variable.name) is set by ERA itself")
-        }
     }
 }

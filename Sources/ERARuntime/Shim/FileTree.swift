@@ -35,3 +35,13 @@ enum FileTree {
         guard symlink(target, link) == 0 else { throw failure("link the volume at", link) }
     }
 }
+
+/// A path of a manifest that is relative and stays where it is put; nil for any other.
+///
+/// `.` and empty components fall away; `..` is refused, not resolved.
+func containedPath(_ text: String) -> String? {
+    guard !text.hasPrefix("/"), !text.utf8.contains(0) else { return nil }
+    let parts = text.split(separator: "/").filter { $0 != "." }
+    guard !parts.contains("..") else { return nil }
+    return parts.joined(separator: "/")
+}

@@ -32,10 +32,18 @@ final class ShimClient: Sendable {
 
     let options: Options
     let queue = DispatchQueue(label: "era.shims")
+    /// For what waits for the disk.
+    let blocking = BlockingQueue(label: "era.shims.files")
     let census = ProcessCensus()
     private let links = Mutex<[InstanceID: ShimLink]>([:])
     private let orphans = Mutex<[InstanceID: ExitWatch]>([:])
-    private let listeners = Mutex<[Int: AsyncStream<InstanceID>.Continuation]>([:])
+    private let owners = Mutex<[InstanceID: PluginName]>([:])
+    private let listeners = Mutex<[Int: Listener]>([:])
+
+    private struct Listener: Sendable {
+        var plugin: PluginName
+        var continuation: AsyncStream<InstanceID>.Continuation
+    }
 
     init(_ options: Options) { self.options = options }
 
@@ -45,12 +53,12 @@ final class ShimClient: Sendable {
 
     // MARK: Hints
 
-    /// Yields an instance whenever its shim said something.
-    func changes() -> AsyncStream<InstanceID> {
+    /// Yields an instance of a plugin whenever its shim said something.
+    func changes(of plugin: PluginName) -> AsyncStream<InstanceID> {
         AsyncStream(bufferingPolicy: .bufferingNewest(Self.hintLimit)) { continuation in
             let number = listeners.withLock { listeners in
                 let number = (listeners.keys.max() ?? 0) + 1
-                listeners[number] = continuation
+                listeners[number] = Listener(plugin: plugin, continuation: continuation)
                 return number
             }
             continuation.onTermination = { [weak self] _ in
@@ -61,8 +69,22 @@ final class ShimClient: Sendable {
 
     private func hint(_ id: InstanceID) {
         let listeners = listeners.withLock { Array($0.values) }
-        for listener in listeners { listener.yield(id) }
+        // Where it cannot be told whose it is all are told: to look once more harms nobody.
+        let owner = try? owner(place(id))
+        for listener in listeners where owner == nil || listener.plugin == owner {
+            listener.continuation.yield(id)
+        }
     }
+
+    // MARK: Owners
+
+    /// The plugin that has an instance, as far as it was asked for before: it never becomes another.
+    func knownOwner(_ id: InstanceID) -> PluginName? { owners.withLock { $0[id] } }
+
+    func rememberOwner(_ plugin: PluginName, _ id: InstanceID) { owners.withLock { $0[id] = plugin } }
+
+    /// For an instance that is no more.
+    func forgetOwner(_ id: InstanceID) { owners.withLock { $0[id] = nil } }
 
     // MARK: Connections
 

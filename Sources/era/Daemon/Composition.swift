@@ -51,22 +51,23 @@ struct Composition: Sendable {
             trust: trust
         )
         prober = NetworkProber()
+        let shimHost = ShimHost(
+            ShimHost.Options(
+                dataDirectory: data,
+                runDirectory: run,
+                shimPath: host.shimPath,
+                searchPath: host.searchPath,
+                bootID: host.bootID,
+                unpacker: ArchiveUnpacker(),
+                logger: logger
+            )
+        )
         self.logger = logger
         engine = Engine(
             seams: EngineSeams(
                 store: store,
                 plugins: [
-                    ProcessPlugin(
-                        ProcessPlugin.Options(
-                            dataDirectory: data,
-                            runDirectory: run,
-                            shimPath: host.shimPath,
-                            searchPath: host.searchPath,
-                            bootID: host.bootID,
-                            unpacker: ArchiveUnpacker(),
-                            logger: logger
-                        )
-                    )
+                    ProcessPlugin(shimHost)
                 ],
                 workspace: workspace,
                 fetcher: fetcher,
