@@ -162,7 +162,10 @@ let package = Package(
         tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", nioCore, nioPosix, nioSSL]),
         // Not on era-shim, which they run: its Embedded Swift runtime
         // must not be linked into the test bundle.
-        tests("ERARuntimeTests", ["ERACore", "ERAContracts", "ERARuntime", "CLinux", logging]),
+        tests(
+            "ERARuntimeTests",
+            ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime", "CLinux", logging]
+        ),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
         tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),
         tests("ERAAPITests", ["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"]),

@@ -8,10 +8,13 @@ public protocol PluginCatalog: Sendable {
     /// The plugin of that name, or why there is none. Waits for nothing.
     func find(_ name: PluginName) -> PluginFinding
 
-    /// Looks for plugins now; returns when they are known.
+    /// Looks for plugins now; returns when they are known. For one caller at a time, and not beside ``run()``.
     func refresh() async
 
-    /// Looks again and again until the task is cancelled, and yields what has become another.
+    /// Looks again and again until the task is cancelled.
+    func run() async
+
+    /// Yields what has become another; for one reader.
     func changes() -> AsyncStream<PluginCatalogChange>
 }
 

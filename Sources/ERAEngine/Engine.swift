@@ -100,7 +100,10 @@ public actor Engine: Service {
                     for await id in plugin.changes() { await self.wake(id.deployment, isUrgent: true) }
                 }
             }
-            if let catalog = seams.catalog { group.addTask { await self.follow(catalog) } }
+            if let catalog = seams.catalog {
+                group.addTask { await catalog.run() }
+                group.addTask { await self.follow(catalog) }
+            }
             await gracefulShutdownOrCancellation()
             // Before the loops end: who comes later to wait for one of them would wait for ever.
             hasEnded = true

@@ -13,6 +13,13 @@
 int era_spawn_detached(
     const char *path, char *const arguments[], char *const environment[], const int *descriptors, int count);
 
+/// Starts a program as a child of ours, in a session of its own, in `directory`, with `streams` as descriptors 0 to
+/// 2 and no other; the rest as ``era_spawn_detached``. `program` is executed where it is not -1, else the file at
+/// `path`. Returns 0 and the process, which ``era_probe_reap`` reaps; or an errno, and nothing is left.
+int era_spawn_child(
+    int program, const char *path, char *const arguments[], char *const environment[], const char *directory,
+    const int streams[3], pid_t *child);
+
 /// An anonymous file with these bytes, closed on exec, read from its start. Returns it, or -1 and errno.
 int era_spawn_memory_file(const char *name, const void *bytes, size_t size);
 

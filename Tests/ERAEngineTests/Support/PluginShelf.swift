@@ -38,6 +38,8 @@ final class PluginShelf: PluginCatalog {
 
     func refresh() async {}
 
+    func run() async {}
+
     func changes() -> AsyncStream<PluginCatalogChange> {
         let (stream, continuation) = AsyncStream<PluginCatalogChange>.makeStream(
             bufferingPolicy: .bufferingNewest(64)
