@@ -115,8 +115,8 @@ struct SocketFile: Sendable {
         }
         guard result != 0 else {
             let holder = Self.peer(of: descriptor)
-            // A daemon that was killed as it started a child: the child holds the socket until it has become a
-            // program, and nobody will ever answer.
+            // A daemon that was killed as it started a child: the child holds the socket until it has become
+            // a program, and nobody will ever answer.
             if let holder, kill(holder, 0) != 0, errno == ESRCH { return }
             throw .inUse(path: path, holder: holder)
         }

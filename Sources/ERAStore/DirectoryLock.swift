@@ -7,8 +7,8 @@ import Glibc
 final class DirectoryLock: Sendable {
     private let descriptor: Int32
 
-    /// How long one waits for what a dead holder left: a child that it was starting when it was killed has its
-    /// descriptors until it becomes a program.
+    /// How long one waits for what a dead holder left: a child that it was starting when it was killed has
+    /// its descriptors until it becomes a program.
     private static let patience: Duration = .seconds(5)
 
     /// - Throws: ``StoreFault/locked(holder:)`` when another process (or another store of this one) has it.

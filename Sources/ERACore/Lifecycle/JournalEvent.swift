@@ -13,8 +13,8 @@ public struct JournalEvent: Hashable, Sendable, Codable {
         /// `revision` is nil where the template is that of a known revision.
         case declared(Declaration, revision: Revision?, uid: String)
         case deletionRequested
-        /// Its source does not declare it any more, and so many others neither that it looks like an accident:
-        /// its deletion waits for a person.
+        /// Its source does not declare it any more, nor so many others that it looks like an accident: its
+        /// deletion waits for a person.
         case pruneHeld
         /// Its deletion waits for nobody any more.
         case pruneReleased

@@ -1,8 +1,8 @@
 import CLinux
 import ServiceLifecycle
 
-/// Keeps a daemon that waits small: gives back, soon after the start and then after a burst of work, what that
-/// has left. What a daemon that waits needs again and again stays: to fetch it back costs more than it takes.
+/// Keeps a daemon that waits small: gives back, soon after the start and then after a burst of work, what
+/// that has left. What a daemon that waits needs again and again stays: to fetch it back costs more.
 ///
 /// Start-up alone maps two thirds of the program's file, and five hundred deployments at once leave a third
 /// of the heap free inside (docs/benchmarks.md).
