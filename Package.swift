@@ -153,7 +153,11 @@ let package = Package(
         tests("ERACoreTests", ["ERACore"]),
         tests("ERAManifestTests", ["ERACore", "ERAManifest"]),
         tests("ERAOCITests", ["ERACore", "ERAOCI"]),
-        tests("ERASignatureTests", ["ERACore", "ERASignature", crypto, cryptoExtras]),
+        tests(
+            "ERASignatureTests",
+            ["ERACore", "ERASignature", crypto, cryptoExtras],
+            resources: [.copy("Vectors")]
+        ),
         tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
         tests(
             "ERAArtifactTests",

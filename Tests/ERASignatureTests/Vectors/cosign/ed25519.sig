@@ -1,0 +1,1 @@
+Hy/ZFhrQObtIsE9VMnXnp42D/dYTzt4hQ+7JBMszhn3b6kpvLZAkAcgsC5vkud9QoUuHp+//Z7MplU3fmbPrCw==

@@ -1,0 +1,1 @@
+MEUCIQCa4xSttfEuSTs1zqJCIs0FDAv1eU8sqIvWyOBoGM3MlwIgOafL4vKSI2efo7gpAEcUsS5dSbOU6se10b9/hoyl1tk=
