@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int era_artifact_openat(int directory, const char *path, int flags, unsigned mode) {
@@ -45,4 +46,8 @@ void era_artifact_restore_locale(void *previous) {
     uselocale(change->previous);
     freelocale(change->mine);
     free(change);
+}
+
+int era_artifact_set_attribute(int descriptor, const char *name, const void *value, size_t size) {
+    return fsetxattr(descriptor, name, value, size, 0);
 }

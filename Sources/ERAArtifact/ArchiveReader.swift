@@ -14,9 +14,15 @@ final class ArchiveReader {
     private let openResult: CInt
 
     /// Opens a tar through its decompression; the stream is bounded.
-    init(tar path: String, outputLimit: Int64) throws {
+    ///
+    /// - Parameter observe: Sees the bytes of the tar, in their order.
+    init(
+        tar path: String,
+        outputLimit: Int64,
+        observe: ((UnsafeRawBufferPointer) -> Void)? = nil
+    ) throws {
         handle = try Self.makeHandle()
-        let source = try DecompressedStream(path, outputLimit: outputLimit)
+        let source = try DecompressedStream(path, outputLimit: outputLimit, observe: observe)
         self.source = source
         archive_read_support_format_tar(handle)
         archive_read_support_filter_none(handle)
@@ -80,6 +86,11 @@ final class ArchiveReader {
         }
     }
 
+    /// After the last entry: reads on to the end of the file, so that all of it was observed.
+    ///
+    /// - Throws: ``UnsafeArchive`` where that is damaged or beyond the limits; `CancellationError`.
+    func readRest() throws { try source?.readRest() }
+
     /// The next piece of the entry's data and its place in the file; nil at the end. Holes are left out.
     ///
     /// - Throws: ``UnsafeArchive`` where the archive is damaged, truncated or beyond the limits.
@@ -112,7 +123,9 @@ struct ArchiveEntry {
         case file
         case symbolicLink(target: String)
         case hardLink(target: String)
-        /// A device, a FIFO, a socket, with its word.
+        case fifo
+        case device
+        /// A socket, say, with its word.
         case special(String)
     }
 
@@ -125,6 +138,30 @@ struct ArchiveEntry {
     /// As declared; nil where the archive does not say. May be negative.
     var size: Int64? { archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil }
 
+    var owner: (user: uid_t, group: gid_t) {
+        (
+            uid_t(truncatingIfNeeded: archive_entry_uid(entry)),
+            gid_t(truncatingIfNeeded: archive_entry_gid(entry))
+        )
+    }
+    /// When it was last written; nil where the archive does not say.
+    var writtenAt: FileTime? {
+        guard archive_entry_mtime_is_set(entry) != 0 else { return nil }
+        return FileTime(seconds: archive_entry_mtime(entry), nanoseconds: archive_entry_mtime_nsec(entry))
+    }
+
+    /// Calls with each extended attribute; the value is good until `body` returns.
+    func forEachAttribute(_ body: (String, UnsafeRawBufferPointer) throws -> Void) rethrows {
+        archive_entry_xattr_reset(entry)
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var size = 0
+        while archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK {
+            guard let text = Self.text(name) else { continue }
+            try body(text, UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
+        }
+    }
+
     var kind: Kind {
         let hardLink = archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry)
         if let target = Self.text(hardLink) { return .hardLink(target: target) }
@@ -134,8 +171,8 @@ struct ArchiveEntry {
         case S_IFLNK:
             let target = archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry)
             return .symbolicLink(target: Self.text(target) ?? "")
-        case S_IFCHR, S_IFBLK: return .special("a device")
-        case S_IFIFO: return .special("a FIFO")
+        case S_IFCHR, S_IFBLK: return .device
+        case S_IFIFO: return .fifo
         case S_IFSOCK: return .special("a socket")
         default: return .special("of an unknown kind")
         }

@@ -14,13 +14,20 @@ final class DecompressedStream {
     private var hasBegun = false
     /// What stopped the stream, if it was not libarchive.
     private(set) var trouble: (any Error)?
+    /// Sees all bytes that are served, in their order.
+    private let observe: ((UnsafeRawBufferPointer) -> Void)?
 
-    init(_ path: String, outputLimit: Int64) throws {
+    init(
+        _ path: String,
+        outputLimit: Int64,
+        observe: ((UnsafeRawBufferPointer) -> Void)? = nil
+    ) throws {
         guard let handle = archive_read_new() else {
             throw Failure.transient(.fileSystemError, "no memory to open \(path)")
         }
         self.handle = handle
         self.outputLimit = outputLimit
+        self.observe = observe
         size = try Descriptor(path, O_RDONLY).status().st_size.asInt64
         archive_read_support_format_raw(handle)
         archive_read_support_format_empty(handle)
@@ -61,6 +68,14 @@ final class DecompressedStream {
         }
     }
 
+    /// Reads what the reader of the format left, so that all of it was seen.
+    ///
+    /// - Throws: ``UnsafeArchive`` where that is damaged or beyond the limit; `CancellationError`.
+    func readRest() throws {
+        var rest: UnsafeRawPointer?
+        while try read(into: &rest) > 0 {}
+    }
+
     private func read(into buffer: UnsafeMutablePointer<UnsafeRawPointer?>) throws -> Int {
         try Task.checkCancellation()
         if !hasBegun {
@@ -82,6 +97,7 @@ final class DecompressedStream {
                 guard count <= outputLimit else {
                     throw UnsafeArchive("it becomes more than \(outputLimit) bytes, the limit for its size")
                 }
+                observe?(UnsafeRawBufferPointer(start: buffer.pointee, count: length))
                 return length
             case ARCHIVE_EOF: return 0
             default: throw UnsafeArchive("it is damaged or truncated (\(Self.text(handle)))")

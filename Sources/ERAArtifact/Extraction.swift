@@ -57,6 +57,8 @@ struct Extraction {
                 throw UnsafeArchive("\"\(text)\" is a hard link to the root")
             }
             try tree.addHardLink(path, to: first)
+        case .fifo: throw UnsafeArchive("\"\(text)\" is a FIFO")
+        case .device: throw UnsafeArchive("\"\(text)\" is a device")
         case .special(let what): throw UnsafeArchive("\"\(text)\" is \(what)")
         }
     }

@@ -9,7 +9,7 @@ import Glibc
 final class StagedTree {
     private let target: String
     private let path: String
-    private let root: Descriptor
+    let root: Descriptor
     /// The directory that the last entry was in: archives list files of one directory together.
     private var lastParent: (components: ArraySlice<String>, directory: DirectoryHandle)?
 
