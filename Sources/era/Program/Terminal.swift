@@ -27,9 +27,10 @@ struct Terminal: Equatable, Sendable {
     /// Columns and rows of the terminal at standard output or standard error; nil where neither is one.
     static func size() -> (columns: Int, rows: Int)? {
         for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
-            var size = winsize()
-            if ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 {
-                return (Int(size.ws_col), Int(size.ws_row))
+            // C's winsize, which two modules declare: whose it is depends on what is compiled beside it.
+            var size: (rows: UInt16, columns: UInt16, width: UInt16, height: UInt16) = (0, 0, 0, 0)
+            if ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.columns > 0, size.rows > 0 {
+                return (Int(size.columns), Int(size.rows))
             }
         }
         return nil
