@@ -53,6 +53,7 @@ static int write_text(const char *path, const char *text) {
 }
 
 static int mount_one(const struct era_mount *mounting) {
+    if (mounting->is_overlay) return mount("overlay", mounting->target, "overlay", 0, mounting->options);
     if (mounting->source == NULL) {
         unsigned long flags = MS_NOSUID | MS_NODEV;
         return mount("tmpfs", mounting->target, "tmpfs", flags, mounting->options);

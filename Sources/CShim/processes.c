@@ -104,3 +104,29 @@ int32_t era_children(int32_t *list, int32_t capacity) {
     close(file);
     return count;
 }
+
+// The number in the file, if it is that of a child of ours; else 0.
+static int32_t own_child(const char *pid_file) {
+    char text[512];
+    if (read_text(pid_file, text, 32) <= 0) return 0;
+    char *end = NULL;
+    long pid = strtol(text, &end, 10);
+    if (pid <= 1 || pid > INT32_MAX || (*end != 0 && *end != '\n')) return 0;
+    const char *field = stat_fields((int32_t)pid, text, sizeof text);
+    return field != NULL && atoi(field + 2) == getpid() ? (int32_t)pid : 0;
+}
+
+int32_t era_await_launcher(int32_t launcher, const char *pid_file, int32_t *code) {
+    int status = 0;
+    pid_t result;
+    while ((result = waitpid(launcher, &status, 0)) < 0 && errno == EINTR) {}
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    int32_t workload = result == launcher && *code == 0 ? own_child(pid_file) : 0;
+    if (workload > 0) return workload;
+    int32_t list[64], count;
+    while ((count = era_children(list, 64)) > 0) {
+        for (int32_t index = 0; index < count; index++) kill(list[index], SIGKILL);
+        if (waitpid(-1, NULL, 0) < 0 && errno != EINTR) break;
+    }
+    return -EPROTO;
+}

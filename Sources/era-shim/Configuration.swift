@@ -26,6 +26,7 @@ struct Configuration {
         static let mount: UInt8 = 0x4D  // M
         static let restriction: UInt8 = 0x76  // v
         static let grace: UInt8 = 0x74  // t
+        static let pidFile: UInt8 = 0x50  // P
     }
 
     static let magic: StaticString = "ERASHIM1"
@@ -41,6 +42,10 @@ struct Configuration {
     private(set) var logMaxFiles: Int64 = 5
     /// How long what a workload left behind may take to end after SIGTERM, in milliseconds.
     private(set) var graceMilliseconds: Int64 = 2000
+    /// Where a launcher leaves the number of the workload; nil where what is launched is the workload.
+    private(set) var pidFile: CText?
+    /// The workload's cgroup: it starts in it, or its launcher makes it.
+    private(set) var cgroup: CText?
     private(set) var socketCount = 0
     /// The names of the sockets, each on a line.
     private(set) var socketNames = Text(capacity: 64 * 64)
@@ -85,6 +90,7 @@ struct Configuration {
         launch.groups = UnsafePointer(groups)
         launch.sockets = UnsafePointer(sockets)
         launch.socket_count = Int32(socketCount)
+        if pidFile == nil, let cgroup { launch.cgroup = UnsafePointer(cgroup) }
     }
 
     /// Gives back what `init` allocated, so that nothing of a launch stays in memory.
@@ -127,7 +133,8 @@ struct Configuration {
         case Tag.workingDirectory: launch.directory = UnsafePointer(value)
         case Tag.executable: launch.path = UnsafePointer(value)
         case Tag.oomScore: launch.oom_score_adjust = UnsafePointer(value)
-        case Tag.cgroup: launch.cgroup = UnsafePointer(value)
+        case Tag.cgroup: cgroup = value
+        case Tag.pidFile: pidFile = value
         case Tag.restriction:
             restrictions.append("restriction ")
             restrictions.append(value)
@@ -184,7 +191,8 @@ struct Configuration {
         return true
     }
 
-    /// Source (empty for tmpfs), target, options and `ro` or `rw`, with zeros between them.
+    /// Source (empty for tmpfs and overlay), target, options, and `ro`, `rw` or `overlay`: zeros between
+    /// them.
     private mutating func takeMount(_ value: CText, _ length: Int) -> Bool {
         var mounting = era_mount()
         var part = value
@@ -194,7 +202,9 @@ struct Configuration {
             case 0: mounting.source = part[0] == 0 ? nil : UnsafePointer(part)
             case 1: mounting.target = UnsafePointer(part)
             case 2: mounting.options = UnsafePointer(part)
-            case 3: mounting.is_read_only = part[1] == 111 ? 1 : 0  // the o of ro
+            case 3:
+                mounting.is_read_only = part[1] == 111 ? 1 : 0  // the o of ro
+                mounting.is_overlay = part[0] == 111 ? 1 : 0  // the o of overlay
             default: return false
             }
             number += 1

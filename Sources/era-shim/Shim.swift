@@ -23,6 +23,8 @@ struct Shim {
     private let cgroup: Text
     private let socketNames: Text
     private let socketCount: Int
+    /// Whether the workload was left to us by a launcher: it leads a process tree that takes care of itself.
+    private let hasLauncher: Bool
     private let leftoverGrace: Int64
     private var streams = (output: true, error: true)
 
@@ -62,12 +64,17 @@ struct Shim {
         var launching = configuration
         launching.connect(output: output.writing, error: error.writing)
         var stage: Int32 = 0
-        let pid = withUnsafePointer(to: launching.launch) { era_start($0, &stage) }
+        var pid = withUnsafePointer(to: launching.launch) { era_start($0, &stage) }
         guard pid > 0 else {
             return undo(record, &control, Stage(rawValue: UInt32(stage)), -pid)
         }
         era_close(output.writing)
         era_close(error.writing)
+        if let pidFile = configuration.pidFile {
+            var code: Int32 = 0
+            pid = era_await_launcher(pid, pidFile, &code)
+            guard pid > 0 else { return undo(record, &control, .launcher, code) }
+        }
         record.phase = .running
         record.workload = pid
         record.workloadStartTime = era_start_time(pid)
@@ -93,10 +100,11 @@ struct Shim {
         self.log = log
         self.signals = signals
         var cgroup = Text(capacity: 256)
-        if let path = configuration.launch.cgroup { cgroup.append(CText(mutating: path)) }
+        if let path = configuration.cgroup { cgroup.append(path) }
         self.cgroup = cgroup
         socketNames = configuration.socketNames
         socketCount = configuration.socketCount
+        hasLauncher = configuration.pidFile != nil
         leftoverGrace = configuration.graceMilliseconds
     }
 
@@ -216,6 +224,7 @@ struct Shim {
 
     /// Signals the workload's process group, and each child of ours that left it (orphans are our children).
     ///
+    /// What a launcher left is one process that leads the others, a container's first: it alone is signalled.
     /// Only what was not reaped yet is signalled, so no number can mean another process.
     /// - Returns: How many children there are.
     @discardableResult
@@ -223,11 +232,12 @@ struct Shim {
         var children: Int32 = 0
         // While the workload is not reaped its number is the group's and nobody else's. Later it may be
         // another's; but then what is left are our own children.
-        if !record.hasEnded { _ = era_signal_group(record.workload, signal) }
+        let hasGroup = !record.hasEnded && !hasLauncher
+        if hasGroup { _ = era_signal_group(record.workload, signal) }
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 256) { list in
             guard let start = list.baseAddress else { return }
             children = era_children(start, 256)
-            for index in 0..<Int(children) where record.hasEnded || list[index] != record.workload {
+            for index in 0..<Int(children) where !hasGroup || list[index] != record.workload {
                 _ = era_signal(list[index], signal)
             }
         }
@@ -306,4 +316,5 @@ extension Stage {
     static var state: Stage { Stage(rawValue: UInt32(ERA_STAGE_STATE)) }
     static var control: Stage { Stage(rawValue: UInt32(ERA_STAGE_CONTROL)) }
     static var log: Stage { Stage(rawValue: UInt32(ERA_STAGE_LOG)) }
+    static var launcher: Stage { Stage(rawValue: UInt32(ERA_STAGE_LAUNCHER)) }
 }

@@ -93,12 +93,13 @@ struct era_limit {
     uint64_t hard;
 };
 
-/// A mount of the workload's own mount namespace. `source` NULL asks for a tmpfs with `options`.
+/// A mount of the workload's own mount namespace. `source` NULL asks for a tmpfs, or an overlay, with `options`.
 struct era_mount {
     const char *source;
     const char *target;
     const char *options;
     int32_t is_read_only;
+    int32_t is_overlay;
 };
 
 /// Everything that happens between fork and exec.
@@ -144,9 +145,15 @@ enum {
     ERA_STAGE_USER = 11,
     ERA_STAGE_PRIVILEGES = 12,
     ERA_STAGE_EXEC = 13,
+    ERA_STAGE_LAUNCHER = 14,
 };
 
 /// Forks and execs. Returns the pid; or a negative errno, with `stage` set.
 int32_t era_start(const struct era_launch *launch, int32_t *stage);
+
+/// Waits for a launcher that was started: a program that leaves the workload to us, its number in a file, and ends.
+/// Returns the pid of the workload, which is our child; or a negative errno, with the launcher's exit code in `code`
+/// (128 and the signal where one ended it, 0 where the file is at fault), and all that it left is killed.
+int32_t era_await_launcher(int32_t launcher, const char *pid_file, int32_t *code);
 
 #endif

@@ -65,6 +65,7 @@ public struct NamespaceName: Label {
 public struct PluginName: Label {
     public static let noun = "a plugin name"
     public static let process = PluginName(checked: "process")
+    public static let container = PluginName(checked: "container")
     public let rawValue: String
     public init(checked: String) { rawValue = checked }
 }

@@ -51,6 +51,9 @@ func failure(_ refusal: LaunchRefusal, _ launch: ShimLaunch) -> Failure {
     case .descriptors: return startFailed("cannot arrange the descriptors of the workload")
     case .fork: return Failure(.startFailed, "cannot fork: \(why)", .transient)
     case .cgroup: return Failure(.startFailed, "cannot enter the control group: \(why)", .transient)
+    case .launcher:
+        let how = number == 0 ? "left nothing behind" : "ended with exit code \(number)"
+        return Failure(.startFailed, "\(launch.executable), which was to start it, \(how)", .transient)
     case .state, .log, .control:
         let code: Failure.Code = number == ENOSPC ? .noSpace : .fileSystemError
         return Failure(code, "the supervisor cannot write its \(refusal.stage): \(why)", .transient)

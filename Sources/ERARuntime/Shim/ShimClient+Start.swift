@@ -119,7 +119,11 @@ extension ShimClient {
         configuration.append("e", "\(ProcessCensus.variable)=\(place.name)")
         configuration.append(launch)
         let restrictions: [String]
-        if let groups = options.groups, let missing = groups.make(place.name, launch.resources) {
+        if let launcher = launch.launcher {
+            // It makes the group itself; the shim ends what is in it.
+            if let groups = options.groups { configuration.append("g", groups.path(place.name)) }
+            restrictions = launcher.restrictions
+        } else if let groups = options.groups, let missing = groups.make(place.name, launch.resources) {
             configuration.append("g", groups.path(place.name))
             restrictions = missing
         } else {

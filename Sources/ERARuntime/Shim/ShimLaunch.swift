@@ -12,13 +12,22 @@ struct ShimLaunch: Sendable {
 
     /// A mount that only the workload sees.
     struct Mount: Hashable, Sendable {
-        /// Nil for a tmpfs.
+        /// Nil for a tmpfs and for an overlay.
         var source: String?
         /// Absolute, or relative to the working directory.
         var target: String
-        /// For a tmpfs: `size=…,mode=…`.
+        /// For a tmpfs `size=…,mode=…`, for an overlay `lowerdir=…`.
         var options = ""
         var isReadOnly = false
+        var isOverlay = false
+    }
+
+    /// Where what is launched is not the workload itself, but starts it, leaves it to the shim, and ends.
+    struct Launcher: Hashable, Sendable {
+        /// Where it writes the number of the workload's first process.
+        var pidFile: String
+        /// What it could not be asked to limit.
+        var restrictions: [String]
     }
 
     /// A listening socket to pass: its name for LISTEN_FDNAMES and the address that tells it from others.
@@ -53,6 +62,8 @@ struct ShimLaunch: Sendable {
     var mounts: [Mount] = []
     var sockets: [Socket] = []
     var resources = ResourceLimits()
+    /// Nil where what is launched is the workload.
+    var launcher: Launcher?
     var logMaxSize = ByteCount(10 << 20)
     var logMaxFiles = 5
     /// How long what the workload leaves behind may take to end after SIGTERM.
@@ -85,9 +96,11 @@ struct ShimConfiguration {
         for limit in launch.limits {
             append("r", "\(limit.resource) \(limit.soft ?? .max) \(limit.hard ?? .max)")
         }
+        if let launcher = launch.launcher { append("P", launcher.pidFile) }
         if let score = launch.oomScoreAdjust { append("o", String(score)) }
         for mount in launch.mounts {
-            let parts = [mount.source ?? "", mount.target, mount.options, mount.isReadOnly ? "ro" : "rw"]
+            let kind = mount.isOverlay ? "overlay" : mount.isReadOnly ? "ro" : "rw"
+            let parts = [mount.source ?? "", mount.target, mount.options, kind]
             append("M", parts.joined(separator: "\0"))
         }
         append("l", "\(launch.logMaxSize.bytes) \(launch.logMaxFiles)")

@@ -100,7 +100,7 @@ struct LaunchRefusal: Hashable, Sendable {
     enum Stage: Int32, Sendable {
         case unknown = 0
         case configuration, state, control, log, fork, cgroup, mount, limit, directory, descriptors, user
-        case privileges, exec
+        case privileges, exec, launcher
     }
 
     var stage: Stage

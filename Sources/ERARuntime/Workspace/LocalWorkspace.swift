@@ -135,7 +135,9 @@ extension LocalWorkspace {
         _ spec: DeploymentSpec,
         artifact: StoredArtifact?
     ) throws(Failure) -> PreparedInstance {
-        let owner = try Account.other(than: geteuid(), named: spec.user)
+        // A container's user is its image's: the plugin, which has the image, gives it what it needs.
+        let user = spec.runtime.plugin == .container ? nil : spec.user
+        let owner = try Account.other(than: geteuid(), named: user)
         // What can fail without leaving anything comes first.
         let environment = try environment(spec, in: id.deployment.namespace)
         let deployment = try make("instances", of: id.deployment, owner: owner)

@@ -14,7 +14,7 @@ import Logging
 /// The one place that knows which adapter stands behind which contract.
 struct Composition: Sendable {
     /// The runtime plugins that this program has.
-    static let pluginNames: [PluginName] = [.process]
+    static let pluginNames: [PluginName] = [.process, .container]
 
     let engine: Engine
     let logger: Logger
@@ -67,7 +67,8 @@ struct Composition: Sendable {
             seams: EngineSeams(
                 store: store,
                 plugins: [
-                    ProcessPlugin(shimHost)
+                    ProcessPlugin(shimHost),
+                    ContainerPlugin(shimHost, unpacker: ImageUnpacker()),
                 ],
                 workspace: workspace,
                 fetcher: fetcher,

@@ -1,0 +1,174 @@
+public import ERAContracts
+public import ERACore
+internal import ERAOCI
+internal import Glibc
+internal import Logging
+
+/// Runs OCI images by runc or crun, each container below a shim that outlives the daemon.
+public struct ContainerPlugin: RuntimePlugin {
+    /// The plugin's own version.
+    static let version: SemanticVersion = {
+        guard let version = try? SemanticVersion("1.0.0") else {  // the text beside it is one
+            preconditionFailure("1.0.0 is a semantic version")
+        }
+        return version
+    }()
+    /// The version of the handle's payload.
+    static let handleVersion = 1
+
+    public let description: PluginDescription
+    let host: ShimHost
+    let workloads: ShimWorkloads
+    let roots: RootStore
+    let engines: EngineShelf
+    let groups: ContainerGroups
+    let queue: BlockingQueue
+
+    /// Makes the plugin; starts nothing, and asks no engine anything.
+    public init(_ host: ShimHost, unpacker: any LayerUnpacker) {
+        self.host = host
+        workloads = host.workloads(of: .container)
+        let queue = BlockingQueue(label: "era.containers")
+        self.queue = queue
+        roots = RootStore(dataDirectory: host.options.dataDirectory, unpacker: unpacker, queue: queue)
+        let engines = EngineShelf(
+            searchPath: host.options.searchPath,
+            stateDirectory: "\(host.options.runDirectory)/containers",
+            queue: queue
+        )
+        self.engines = engines
+        groups = ContainerGroups(groups: host.shims.options.groups)
+        let found = ContainerEngine.Name.allCases.compactMap { engines.path($0) }
+        description = PluginDescription(
+            name: .container,
+            version: Self.version,
+            capabilities: [.resourceLimits, .user, .volumes, .logs, .execProbe],
+            configSchema: ContainerConfig.schema,
+            details: host.details.merging(
+                ["engines": found.isEmpty ? "none: install runc" : found.joined(separator: ", ")]
+            ) { _, own in own }
+        )
+    }
+
+    public func status(_ id: InstanceID) async throws -> InstanceStatus { try await workloads.status(id) }
+
+    public func instances() async throws -> [InstanceID] { try workloads.instances() }
+
+    public func changes() -> AsyncStream<InstanceID> { workloads.changes() }
+
+    public func logs(_ id: InstanceID, _ request: LogRequest) -> AsyncThrowingStream<[UInt8], any Error> {
+        workloads.logs(id, request)
+    }
+
+    func place(_ id: InstanceID) -> ContainerPlace {
+        let place = workloads.place(id)
+        return ContainerPlace(
+            instanceDirectory: place.directory,
+            name: place.name,
+            stateDirectory: engines.stateDirectory
+        )
+    }
+
+    // MARK: The end
+
+    public func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
+        try await workloads.stop(id, stop)
+        // Another plugin's instance may run; ours does not any more.
+        guard try await !workloads.status(id).mayHaveProcesses else { return }
+        await forget(id)
+    }
+
+    public func delete(_ id: InstanceID) async throws {
+        if try await workloads.status(id).mayHaveProcesses {
+            throw Failure.transient(.pluginFault, "cannot delete \(id) while it runs; stop it first")
+        }
+        await forget(id)
+        let place = place(id)
+        if access(place.directory, F_OK) == 0 {
+            try await onQueue { try Folder(root: place.instanceDirectory).remove(RootStore.placeName) }
+        }
+        try await workloads.delete(id)
+        try await roots.collect()
+    }
+
+    /// Removes what the engine remembers of a container that has ended, and the files of its run: what it
+    /// wrote, and its configuration with the secrets in it.
+    ///
+    /// What cannot be removed now is removed before the next start, and with the instance.
+    private func forget(_ id: InstanceID) async {
+        let place = place(id)
+        do {
+            try await removeRemains(place)
+            guard access(place.directory, F_OK) == 0 else { return }
+            try await onQueue { try place.clear() }
+        } catch {
+            host.options.logger.warning(
+                "container not cleaned up",
+                metadata: ["instance": "\(id)", "error": "\(error)"]
+            )
+        }
+    }
+
+    /// Removes what an engine remembers of a container that does not run, and with it its control groups.
+    ///
+    /// - Throws: ``Failure``.
+    func removeRemains(_ place: ContainerPlace) async throws {
+        guard access(place.statePath, F_OK) == 0 else { return }
+        for program in engines.programs(of: place.name) { try await program.delete(place.name) }
+    }
+
+    /// Runs what waits for the disk where nobody else has to wait.
+    func onQueue<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
+            queue.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}
+
+/// Where a container's files are.
+struct ContainerPlace: Sendable {
+    let instanceDirectory: String
+    /// Of the container, and of its control group.
+    let name: String
+    /// What the engines remember.
+    let stateDirectory: String
+
+    var directory: String { "\(instanceDirectory)/\(RootStore.placeName)" }
+    var statePath: String { "\(stateDirectory)/\(name)" }
+    /// The image's configuration, as it was installed.
+    var imagePath: String { "\(directory)/\(Self.imageName)" }
+    /// Where the root file system is mounted, or copied to.
+    var rootPath: String { "\(directory)/root" }
+    var upperPath: String { "\(directory)/upper" }
+    var workPath: String { "\(directory)/work" }
+    /// What the engine is given: `config.json`, and files of `/etc`.
+    var bundlePath: String { "\(directory)/bundle" }
+    var pidPath: String { "\(directory)/pid" }
+    /// What the engine says when it cannot start it.
+    var logPath: String { "\(directory)/engine.log" }
+
+    static let imageName = "image.json"
+    /// What each start makes anew.
+    private static let runNames = ["root", "upper", "work", "bundle", "pid", "engine.log"]
+
+    /// Removes the files of a run. Nothing may run.
+    ///
+    /// - Throws: ``Failure``.
+    func clear() throws {
+        let folder = try Folder(root: directory)
+        for name in Self.runNames { try folder.remove(name) }
+    }
+
+    /// Makes the directories of a run, empty.
+    ///
+    /// - Throws: ``Failure``.
+    func makeAnew() throws {
+        try clear()
+        let folder = try Folder(root: directory)
+        for name in ["root", "upper"] {
+            // What the container sees as its root directory.
+            try folder.make(name).set(owner: nil, mode: 0o755)
+        }
+        for name in ["work", "bundle"] { _ = try folder.make(name) }
+    }
+}

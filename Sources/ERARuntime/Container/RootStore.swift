@@ -1,0 +1,158 @@
+internal import ERAContracts
+internal import ERACore
+internal import Glibc
+internal import Synchronization
+
+/// Root file systems of images, each unpacked once, named by the chain ID of its layers, and only read from.
+///
+/// `<data>/rootfs/HEX` is one. An instance that uses it says so in its own directory, in a file that is there
+/// before the root file system is; what no instance names goes. A class, since what is being made is known
+/// to one process only: nobody collects it meanwhile.
+final class RootStore: Sendable {
+    static let directoryName = "rootfs"
+    static let pinName = "rootfs"
+    /// Of an instance's directory.
+    static let placeName = "container"
+    private static let retiredPrefix = ".gone-"
+
+    let directory: String
+    private let dataDirectory: String
+    private let unpacker: any LayerUnpacker
+    private let queue: BlockingQueue
+    private let held = Mutex<[String: Int]>([:])
+    private let overlay = Mutex<Bool?>(nil)
+
+    init(dataDirectory: String, unpacker: any LayerUnpacker, queue: BlockingQueue) {
+        self.dataDirectory = dataDirectory
+        self.unpacker = unpacker
+        self.queue = queue
+        directory = "\(dataDirectory)/\(Self.directoryName)"
+    }
+
+    func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    /// The root file system that an instance uses; nil where it says none.
+    ///
+    /// - Throws: ``Failure`` when that cannot be told.
+    func pinned(by instanceDirectory: String) throws -> String? {
+        let path = "\(instanceDirectory)/\(Self.placeName)/\(Self.pinName)"
+        guard let bytes = readSmallFile(path, limit: 256) else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw failure("read", path) }
+            return nil
+        }
+        let name = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return Self.isName(name) ? name : nil
+    }
+
+    /// Makes sure that the layers' root file system is there, and is the instance's.
+    ///
+    /// - Returns: Its name.
+    /// - Throws: ``Failure``.
+    func use(
+        _ layers: [ImageLayer],
+        by instanceDirectory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> String {
+        let name = try unpacker.chainID(of: layers).hex
+        held.withLock { $0[name, default: 0] += 1 }
+        defer {
+            held.withLock { held in
+                held[name, default: 1] -= 1
+                if held[name] == 0 { held[name] = nil }
+            }
+        }
+        let folder = try Folder(root: instanceDirectory).make(Self.placeName)
+        try folder.replace(Self.pinName, with: Array("\(name)\n".utf8), owner: nil, mode: 0o600)
+        // Programs in it may be set-uid: nobody else gets in.
+        _ = try Folder(root: dataDirectory).make(Self.directoryName)
+        try await unpacker.unpack(layers, into: path(name), progress: progress)
+        return name
+    }
+
+    /// Removes what no instance uses, and what was left half made or half removed.
+    ///
+    /// - Throws: ``Failure``; where it cannot be told who uses what, nothing goes.
+    func collect() async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            queue.async { continuation.resume(with: Result { try self.collectHere() }) }
+        }
+    }
+
+    private func collectHere() throws {
+        guard access(directory, F_OK) == 0 else { return }
+        let folder = try Folder(root: directory)
+        try held.withLock { held in
+            var used = Set(held.keys)
+            for id in try instanceDirectories(below: dataDirectory) {
+                if let name = try pinned(by: "\(dataDirectory)/instances/\(id)") { used.insert(name) }
+            }
+            for name in try folder.names() where Self.isName(name) && !used.contains(name) {
+                // At once, so that whoever wants it next makes it anew, and nobody meets a half.
+                guard renameat(folder.descriptor, name, folder.descriptor, Self.retiredPrefix + name) == 0
+                else { throw failure("remove", path(name)) }
+            }
+            let being = held.keys.map { ".\($0).staging-" }
+            for name in try folder.names() where name.hasPrefix(".") && name.contains(".staging-") {
+                guard !being.contains(where: { name.hasPrefix($0) }) else { continue }
+                try folder.remove(name)
+            }
+        }
+        for name in try folder.names() where name.hasPrefix(Self.retiredPrefix) { try folder.remove(name) }
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (64...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+            }
+    }
+
+    // MARK: Overlays
+
+    /// Whether directories below the data directory can be put over each other; tried once.
+    func hasOverlay() throws -> Bool {
+        try overlay.withLock { known in
+            if let known { return known }
+            let found = try tryOverlay()
+            known = found
+            return found
+        }
+    }
+
+    /// The options of an overlay, or nil where a path has what they give a meaning to.
+    static func options(lower: String, upper: String, work: String) -> String? {
+        guard ![lower, upper, work].contains(where: { $0.contains { ",:\\\"".contains($0) } }) else {
+            return nil
+        }
+        return "lowerdir=\(lower),upperdir=\(upper),workdir=\(work)"
+    }
+
+    private func tryOverlay() throws -> Bool {
+        guard geteuid() == 0 else { return false }
+        let name = ".overlay"
+        let place = path(name)
+        // A daemon that was killed in the midst of this left it mounted.
+        umount2("\(place)/merged", Int32(MNT_DETACH))
+        let folder = try Folder(root: dataDirectory).make(Self.directoryName)
+        try folder.remove(name)
+        let inner = try folder.make(name)
+        for part in ["lower", "upper", "work", "merged"] { _ = try inner.make(part) }
+        let isUsable = isUsable(at: place)
+        try folder.remove(name)
+        return isUsable
+    }
+
+    private func isUsable(at place: String) -> Bool {
+        guard
+            let options = Self.options(
+                lower: "\(place)/lower",
+                upper: "\(place)/upper",
+                work: "\(place)/work"
+            ),
+            mount("overlay", "\(place)/merged", "overlay", 0, options) == 0
+        else { return false }
+        defer { umount2("\(place)/merged", Int32(MNT_DETACH)) }
+        // Some file systems can be mounted so, and then take nothing.
+        return mkdir("\(place)/merged/a", 0o700) == 0 && rmdir("\(place)/merged/a") == 0
+    }
+}

@@ -1,0 +1,170 @@
+import ERAAPI
+import ERAClient
+import ERACore
+import Glibc
+import Testing
+
+/// Real images from a real registry, run by the real runc.
+@Suite(
+    .enabled(
+        if: ImageRegistry.isPossible,
+        "needs root and: apt-get install runc busybox-static umoci skopeo docker-registry"
+    ),
+    .timeLimit(.minutes(5))
+)
+struct ContainerTests {
+    private static let probe =
+        "health: {startup: {httpGet: {path: /, port: http}, periodSeconds: 1, failureThreshold: 20}}"
+
+    @Test func `an image runs, is updated, goes back, outlives the daemon, and leaves nothing`() async throws
+    {
+        try await ImageRegistry.with { machine, registry in
+            try await registry.push("one")
+            try await registry.push("two")
+            try await registry.push("broken", entrypoint: ["/bin/sh", "-c", "echo no; exit 5"])
+            let port = try machine.port()
+            let daemon = try await machine.daemon(["--insecure-registry", registry.host])
+            try machine.place(
+                registry.manifest("1.0.0", tag: "one", port: port, more: Self.probe),
+                "web.yaml"
+            )
+            try await machine.reaches("web", "runs 1.0.0") { $0.isReady && $0.version == "1.0.0" }
+            #expect(await ask(port).body == "one")
+            #expect(await ask(port, "/old.html").body == nil)
+
+            try machine.place(
+                registry.manifest("2.0.0", tag: "two", port: port, more: Self.probe),
+                "web.yaml"
+            )
+            try await machine.reaches("web", "runs 2.0.0") { $0.isReady && $0.version == "2.0.0" }
+            #expect(await ask(port).body == "two")
+
+            // The registry is not needed to go back.
+            try machine.place(
+                registry.manifest("3.0.0", tag: "broken", port: port, more: Self.probe),
+                "web.yaml"
+            )
+            try await machine.reaches("web", "is back at 2.0.0") {
+                $0.phase == .running && $0.version == "2.0.0" && $0.condition(.synced)?.reason == "RolledBack"
+            }
+            #expect(await ask(port).body == "two")
+            registry.end()
+
+            let pid = try await machine.client.get(try machine.key("web")).instance?.pid
+            try await daemon.crash()
+            #expect(await ask(port).body == "two")
+            try await machine.daemon(["--insecure-registry", registry.host])
+            let object = try await machine.reaches("web", "is adopted") { $0.phase == .running }
+            #expect(object.instance?.pid == pid)
+            #expect(await ask(port).body == "two")
+
+            machine.withdraw("web")
+            // The last one of a source waits for this.
+            try await eventually("its deletion is confirmed") {
+                _ = try await machine.era("prune", "--confirm")
+                return await machine.deployment("web") == nil
+            }
+            try await machine.vanishes("web")
+            #expect(names(in: "\(machine.data)/rootfs") == [])
+            #expect(names(in: "\(machine.run)/containers") == [])
+            #expect(await ask(port) == .refused)
+            #expect(!text(of: "/proc/mounts").contains(machine.root))
+        }
+    }
+
+    @Test func `a program becomes a container of its name, and goes back when that fails`() async throws {
+        try await ImageRegistry.with { machine, registry in
+            try await registry.push("one")
+            try await registry.push("broken", entrypoint: ["/bin/sh", "-c", "exit 5"])
+            let app = App(name: "web", port: try machine.port())
+            try await machine.daemon(["--insecure-registry", registry.host])
+            try machine.declare(app)
+            try await machine.runs(app)
+            try machine.place(
+                registry.manifest("2.0.0", tag: "broken", port: app.port, more: Self.probe),
+                "web.yaml"
+            )
+            try await machine.reaches("web", "is back") {
+                $0.phase == .running && $0.version == "1.0.0" && $0.condition(.synced)?.reason == "RolledBack"
+            }
+            #expect(Greeting(await ask(app.port).body)?.version == "1.0.0")
+            try machine.place(
+                registry.manifest("2.1.0", tag: "one", port: app.port, more: Self.probe),
+                "web.yaml"
+            )
+            try await machine.reaches("web", "runs 2.1.0") { $0.isReady && $0.version == "2.1.0" }
+            #expect(await ask(app.port).body == "one")
+            #expect(machine.workloads("web").isEmpty)
+            // And back again, by hand.
+            _ = try await machine.era("rollback", "web")
+            try await machine.reaches("web", "is a program again") {
+                $0.phase == .running && $0.version == "1.0.0"
+            }
+            #expect(Greeting(await ask(app.port).body)?.version == "1.0.0")
+            machine.withdraw("web")
+            // The last one of a source waits for this.
+            try await eventually("its deletion is confirmed") {
+                _ = try await machine.era("prune", "--confirm")
+                return await machine.deployment("web") == nil
+            }
+            try await machine.vanishes("web")
+        }
+    }
+
+    @Test func `a check runs in the container, by its user, with a secret that nothing else shows`()
+        async throws
+    {
+        try await ImageRegistry.with { machine, registry in
+            try await registry.push("one")
+            try write("canary-0815", to: "\(machine.root)/token")
+            mkdir("\(machine.secrets)/default", 0o700)
+            mkdir("\(machine.secrets)/default/api", 0o700)
+            try write("canary-0815", to: "\(machine.secrets)/default/api/token")
+            chmod("\(machine.secrets)/default/api/token", 0o600)
+            let port = try machine.port()
+            try await machine.daemon(["--insecure-registry", registry.host])
+            let check =
+                "test $(id -u) = 1234 && test $TOKEN = canary-0815 && test $GREETING = image && test -d /state"
+            let more = """
+                user: web
+                env: [{name: TOKEN, valueFrom: {secret: {name: api, key: token}}}]
+                volumes: [{name: state, mountPath: /state, persistent: {}}]
+                health: {startup: {exec: {command: ["/bin/sh", "-c", "\(check)"]}, periodSeconds: 1, timeoutSeconds: 10}}
+                """
+            try machine.place(registry.manifest("1.0.0", tag: "one", port: port, more: more), "web.yaml")
+            try await machine.reaches("web", "runs") { $0.isReady }
+            let described = try await machine.era("describe", "web")
+            #expect(!described.output.contains("canary"))
+            #expect(!text(of: machine.log).contains("canary"))
+            for name in names(in: "/proc") where Int32(name) != nil {
+                #expect(!text(of: "/proc/\(name)/cmdline").contains("TOKEN=canary"), "process \(name)")
+            }
+            machine.withdraw("web")
+            // The last one of a source waits for this.
+            try await eventually("its deletion is confirmed") {
+                _ = try await machine.era("prune", "--confirm")
+                return await machine.deployment("web") == nil
+            }
+            try await machine.vanishes("web")
+        }
+    }
+
+    @Test func `what is no image, or cannot be had here, is refused with what to do`() async throws {
+        try await ImageRegistry.with { machine, registry in
+            try await registry.push("one")
+            try await machine.daemon(["--insecure-registry", registry.host])
+            let port = try machine.port()
+            let manifest = registry.manifest("1.0.0", tag: "one", port: port)
+            try machine.place(
+                manifest.replacing(
+                    "{plugin: container}",
+                    with: "{plugin: container, config: {network: bridge}}"
+                ),
+                "web.yaml"
+            )
+            try await eventually("it says what to use") {
+                try await machine.era("describe", "web").output.contains("bridge is not there yet")
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import Testing
+
+/// A real registry on this machine, and images of one static program, made and pushed by others' tools.
+struct ImageRegistry {
+    let machine: Machine
+    let host: String
+    private let process: Child
+
+    /// Whether containers can run here, and be made.
+    static let isPossible: Bool = {
+        let programs: [String] = [
+            "/bin/busybox", "/usr/bin/umoci", "/usr/bin/skopeo", "/usr/bin/docker-registry", "/usr/sbin/runc",
+        ]
+        return geteuid() == 0 && programs.allSatisfy { access($0, X_OK) == 0 }
+    }()
+
+    /// Gives a machine with a registry to `body`, and removes the containers that are left.
+    static func with(_ body: (Machine, ImageRegistry) async throws -> Void) async throws {
+        try await Machine.with { machine in
+            let registry = try await ImageRegistry(machine)
+            do {
+                try await body(machine, registry)
+            } catch {
+                try await registry.removeContainers()
+                throw error
+            }
+            try await registry.removeContainers()
+        }
+    }
+
+    private init(_ machine: Machine) async throws {
+        self.machine = machine
+        host = "127.0.0.1:\(try machine.port())"
+        let configuration = "\(machine.root)/registry.yaml"
+        try write(
+            """
+            version: 0.1
+            storage: {filesystem: {rootdirectory: \(machine.root)/registry}}
+            http: {addr: "\(host)"}
+
+            """,
+            to: configuration
+        )
+        process = try machine.program("/usr/bin/docker-registry", ["serve", configuration])
+        let port = try #require(UInt16(host.split(separator: ":")[1]))
+        try await eventually("the registry answers") { await ask(port).body != nil }
+    }
+
+    /// What a test that failed left running: a daemon that was killed ends nothing.
+    private func removeContainers() async throws {
+        for name in names(in: "\(machine.run)/containers") {
+            let arguments = ["--root", "\(machine.run)/containers", "delete", "--force", name]
+            _ = try await machine.program("/usr/sbin/runc", arguments).wait(within: .seconds(30))
+        }
+    }
+
+    /// Ends the registry.
+    func end() { process.signal(SIGKILL) }
+
+    /// Makes an image of two layers and pushes it: busybox with a page, and then the page that says the tag.
+    func push(_ tag: String, entrypoint: [String] = ["/bin/busybox", "httpd", "-f", "-h", "/www"])
+        async throws
+    {
+        let words = entrypoint.map { "--config.entrypoint '\($0)'" }.joined(separator: " ")
+        let script = """
+            set -e; mkdir -p "$0/image-\(tag)"; cd "$0/image-\(tag)"
+            umoci init --layout layout; umoci new --image layout:x
+            umoci unpack --image layout:x base
+            mkdir -p base/rootfs/bin base/rootfs/etc base/rootfs/www; cp /bin/busybox base/rootfs/bin/
+            for name in sh sleep cat test id; do ln -s busybox base/rootfs/bin/$name; done
+            printf 'root:x:0:0::/:/bin/sh\\nweb:x:1234:1234::/www:/bin/sh\\n' > base/rootfs/etc/passwd
+            echo old > base/rootfs/www/index.html; echo gone > base/rootfs/www/old.html
+            umoci repack --image layout:x base
+            umoci config --image layout:x \(words) --config.env GREETING=image
+            umoci unpack --image layout:x next
+            printf '\(tag)' > next/rootfs/www/index.html; rm next/rootfs/www/old.html
+            umoci repack --image layout:x next
+            skopeo copy --quiet --dest-tls-verify=false oci:layout:x docker://\(host)/apps/web:\(tag)
+            """
+        let push = try machine.program("/bin/sh", ["-c", script, machine.root])
+        let end = try await push.wait(within: .seconds(60))
+        guard end == .code(0) else { throw Trouble("the push of \(tag) ended by \(end)") }
+    }
+
+    /// A manifest of a container that serves on a port.
+    func manifest(_ version: String, tag: String, port: UInt16, more: String = "") -> String {
+        let lines =
+            [
+                "version: \"\(version)\"", "runtime: {plugin: container}",
+                "artifact: {source: \"oci://\(host)/apps/web:\(tag)\"}",
+                "args: [\"-p\", \"127.0.0.1:\(port)\"]",
+                "ports: [{name: http, port: \(port)}]", "update: {bakeSeconds: 0}",
+                "stop: {signal: KILL}", "retry: {limit: 1}",
+            ] + more.split(separator: "\n").map(String.init)
+        return "apiVersion: era.dev/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
+            + lines.map { "  \($0)\n" }.joined()
+    }
+}
