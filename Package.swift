@@ -132,12 +132,13 @@ let package = Package(
                 "ERACore", "ERAContracts", "ERAManifest", "ERAAPI", httpClient, nioCore, nioHTTP1, nioPosix,
             ]
         ),
+        library("ERAConformance", ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime"]),
         library("ERATestKit", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", logging]),
         .executableTarget(
             name: "era",
             dependencies: [
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
-                "ERARuntime", "ERAOCI",
+                "ERARuntime", "ERAConformance", "ERAOCI",
                 "ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient", "CLinux", arguments, logging,
                 lifecycle, unixSignals,
             ],
@@ -169,6 +170,10 @@ let package = Package(
         tests(
             "ERARuntimeTests",
             ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime", "CLinux", logging]
+        ),
+        tests(
+            "ERAConformanceTests",
+            ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime", "ERAConformance", logging]
         ),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
         tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),

@@ -38,11 +38,12 @@ extension Rule {
             ]
         ),
         "ERAClient": modules(["ERACore", "ERAContracts", "ERAManifest", "ERAAPI"], system, httpClient),
+        "ERAConformance": modules(["ERACore", "ERAContracts", "ERAManifest", "ERARuntime"], system),
         "ERATestKit": modules(["ERACore", "ERAContracts", "ERAManifest", "ERAEngine"], plain, ["Logging"]),
         "era": modules(
             [
                 "ERACore", "ERAContracts", "ERAManifest", "ERASource", "ERAArtifact", "ERAHealth",
-                "ERARuntime", "ERAOCI",
+                "ERARuntime", "ERAConformance", "ERAOCI",
             ],
             ["ERAStore", "ERAEngine", "ERAAPI", "ERAServer", "ERAClient"],
             system,

@@ -1,0 +1,88 @@
+import ERAConformance
+import ERAContracts
+import ERACore
+import ERARuntime
+import Foundation
+import Testing
+
+/// The plugins that come with ERA pass the suite that those of others have to pass.
+@Suite struct ConformanceTests {
+    private func expectPassed(_ report: ConformanceReport, skipping: Set<String>) {
+        #expect(report.isPassed, "\(report.text)")
+        let skipped = report.entries.filter { if case .skipped = $0.result { true } else { false } }
+        #expect(Set(skipped.map(\.id)) == skipping)
+        #expect(report.entries.map(\.id) == ConformanceSuite.checks.map(\.id))
+    }
+
+    private static let executableChecks: Set<String> = [
+        "unknown-verb", "unknown-version", "garbage", "later-fields", "leaves-no-process",
+    ]
+
+    @Test func `the process plugin passes`() async throws {
+        try await ConformanceHost.with { host in
+            let shim = try #require(Self.shimPath, "build era-shim as well")
+            let bootID = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+            let options = ShimHost.Options(
+                dataDirectory: host.data,
+                runDirectory: host.root + "/run",
+                shimPath: shim,
+                searchPath: ["/usr/bin", "/bin"],
+                bootID: bootID.filter { $0 != "\n" },
+                unpacker: FileUnpacker(),
+                logger: ConformanceHost.logger
+            )
+            let subject = ConformanceSuite.Subject(name: "process", dataDirectory: host.data) {
+                ProcessPlugin(ShimHost(options))
+            }
+            expectPassed(await ConformanceSuite(subject).run(), skipping: Self.executableChecks)
+        }
+    }
+
+    @Test func `the sample in shell passes`() async throws {
+        try await ConformanceHost.with { host in
+            let report = await ConformanceSuite(host.subject(try host.sample("interval"))).run()
+            expectPassed(report, skipping: ["probe"])
+        }
+    }
+
+    @Test func `the sample in Python passes`() async throws {
+        try await ConformanceHost.with { host in
+            try "<h1>hello</h1>".write(toFile: host.root + "/index.html", atomically: true, encoding: .utf8)
+            let artifact = StoredArtifact(
+                digest: try Digest("sha256:" + String(repeating: "a", count: 64)),
+                size: ByteCount(14),
+                path: host.root + "/index.html",
+                name: "index.html"
+            )
+            let spec = DeploymentSpec(
+                version: try SemanticVersion("1.0.0"),
+                runtime: RuntimeSpec(
+                    plugin: try PluginName("site"),
+                    config: ["root": .string(host.root + "/www")]
+                )
+            )
+            let subject = host.subject(try host.sample("site"), spec: spec, artifact: artifact)
+            let report = await ConformanceSuite(subject).run()
+            expectPassed(report, skipping: ["probe", "logs"])
+        }
+    }
+
+    @Test func `every check is in the guide, with what it asks for`() throws {
+        let guide = try String(
+            contentsOfFile: ConformanceHost.repository + "/docs/plugins.md",
+            encoding: .utf8
+        )
+        for check in ConformanceSuite.checks {
+            #expect(guide.contains("| `\(check.id)` | \(check.title) |"))
+        }
+    }
+
+    /// The shim is built beside the test bundle.
+    private static var shimPath: String? {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        // The runner is the toolchain's own in some versions; then the first argument names the bundle.
+        return ([own] + CommandLine.arguments).lazy.map { candidate in
+            URL(filePath: candidate).deletingLastPathComponent().appending(path: "era-shim").path
+        }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
