@@ -58,6 +58,22 @@ extension ContentStore {
         return try hash.digests().sha256
     }
 
+    /// The blob as a manifest; nil for anything else, and for one that is damaged.
+    func document(_ digest: Digest) -> ManifestDocument? {
+        let path = path(of: digest)
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            status.st_size <= OCILimits.manifestSizeLimit
+        else { return nil }
+        // What cannot be read is shown as a file; whoever needs it finds out why.
+        guard let bytes = try? readFile(path, limit: OCILimits.manifestSizeLimit), looksLikeManifest(bytes),
+            // One that is damaged is shown as a file too.
+            (try? sha256(of: bytes)) == digest
+        else { return nil }
+        // What is not understood is shown as a file too.
+        return try? ManifestDocument(bytes)
+    }
+
     private func looksLikeManifest(_ bytes: [UInt8]) -> Bool {
         let space: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
         guard bytes.first(where: { !space.contains($0) }) == UInt8(ascii: "{") else { return false }

@@ -1,3 +1,4 @@
+import CLinux
 public import ERACore
 import Glibc
 import Synchronization
@@ -10,10 +11,13 @@ import Synchronization
 /// Source of the layout: OCI image specification 1.1, "Image Layout".
 ///
 /// All methods block on the disk; call them where that is allowed. A class, because all callers share
-/// what it knows about its files. One process at a time may use a directory: the data directory's lock.
+/// what it knows about its files. Several processes may use a directory: the daemon, which alone collects,
+/// and commands that import and export; skopeo too.
 public final class ContentStore: Sendable {
     /// What is not pinned is kept for so long after its last use.
     public static let unpinnedLifetime = Duration.seconds(3600)
+    /// Whatever else is said, what was used within this time may be about to be pinned, and stays.
+    public static let justUsedLifetime = Duration.seconds(60)
     /// What an aborted download left is kept for so long, for a resume; a damaged blob too, for a look at it.
     public static let abortedLifetime = Duration.seconds(24 * 3600)
 
@@ -54,20 +58,29 @@ public final class ContentStore: Sendable {
         var lastUse: [Digest: Uptime] = [:]
         /// The names in `ingest/` that somebody is writing.
         var ingesting: Set<String> = []
+        /// Fetches that go on, whose contents are not pinned yet.
+        var arriving = 0
         var serial = 0
     }
 
     let directory: String
     let now: @Sendable () -> Timestamp
+    let spaceLimit: ByteCount?
     let state = Mutex(State())
     private let isLaidOut = Mutex(false)
 
     /// - Parameters:
     ///   - directory: Where the layout is or shall be, as in `<data>/artifacts`; made at the first use.
     ///   - now: Reads both clocks. Ages are counted by either, and the younger one counts.
-    public init(directory: String, now: @escaping @Sendable () -> Timestamp) {
+    ///   - spaceLimit: Above it, what is not pinned goes before its time; nil for no limit.
+    public init(
+        directory: String,
+        now: @escaping @Sendable () -> Timestamp,
+        spaceLimit: ByteCount? = nil
+    ) {
         self.directory = directory
         self.now = now
+        self.spaceLimit = spaceLimit
     }
 
     /// The blob of a content that was declared by this digest; nil where the store does not have it intact.
@@ -127,10 +140,13 @@ public final class ContentStore: Sendable {
         }
     }
 
-    /// Looks anew what the pinned digests need: a manifest may have come since, or been mended.
+    /// Looks anew what the pinned digests need, and what has a name: a manifest may have come since, or been
+    /// mended.
     func keepClosure() {
         guard let roots = state.withLock({ $0.roots }) else { return }
-        let closure = closure(of: roots)
+        // Where the names cannot be read, nobody knows what is needed.
+        let named = try? namedBlobs()
+        let closure = if let named { self.closure(of: roots.union(named)) } else { Set<Digest>?.none }
         state.withLock { state in
             // Somebody else may have pinned others meanwhile, and looks himself.
             guard state.roots == roots else { return }
@@ -231,11 +247,14 @@ public final class ContentStore: Sendable {
     private func writeOnce(_ name: String, _ text: String) throws {
         let path = directory + "/" + name
         guard access(path, F_OK) != 0 else { return }
-        let temporary = directory + "/." + name + ".new"
-        let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+        // Another process may be making the same layout.
+        let temporary = directory + "/.\(name)-\(UInt64.random(in: 0 ... .max)).new"
+        let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         try Array((text + "\n").utf8).withUnsafeBytes { try file.write($0, to: temporary) }
         try file.sync(temporary)
-        guard rename(temporary, path) == 0 else { throw SystemError("rename", temporary) }
+        guard era_artifact_rename_noreplace(temporary, path) != 0 else { return }
+        guard errno == EEXIST else { throw SystemError("rename", temporary) }
+        unlink(temporary)
     }
 }
 

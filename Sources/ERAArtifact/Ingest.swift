@@ -16,6 +16,8 @@ final class Ingest {
     private let declared: Digest.Algorithm?
     private let file: Descriptor
     private var hash: ContentHash
+    /// Whether it is in its place: what has its name in `ingest/` now is another one's.
+    private var isCommitted = false
     /// The bytes that are there.
     private(set) var count: Int64 = 0
     /// The strong validator that the bytes came under.
@@ -39,19 +41,44 @@ final class Ingest {
         self.declared = declared
         hash = ContentHash(declared: declared)
         let path = store.directory + "/ingest/" + name + ".partial"
-        // Whoever put something else than our own file there gets it removed, not written to.
+        file = try Self.openPartial(path)
         let kept = resume ? Self.readValidator(store.directory + "/ingest/" + name + ".etag") : nil
-        if kept == nil, unlink(path) != 0, errno != ENOENT { throw SystemError("remove", path) }
-        file = try Descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-        guard try file.status().st_mode & S_IFMT == S_IFREG else {
-            throw SystemError("open", path, code: EINVAL)
-        }
+        if kept == nil, ftruncate(file.number, 0) != 0 { throw SystemError("empty", path) }
         if let kept {
             try hash.update(file, path: path, onChunk: onProgress)
             count = Int64(try file.status().st_size)
             validator = count > 0 ? kept : nil
         }
     }
+
+    /// Opens and locks a file that nobody else writes: another process may want the same content.
+    ///
+    /// - Throws: ``SystemError``, with `EWOULDBLOCK` where another process is writing it.
+    private static func openPartial(_ path: String) throws(SystemError) -> Descriptor {
+        for _ in 0..<openLimit {
+            do throws(SystemError) {
+                let file = try Descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)
+                let status = try file.status()
+                if status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 {
+                    guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else { throw SystemError("lock", path) }
+                    // Whoever had it before may have put it in its place, or removed it.
+                    var present = stat()
+                    if lstat(path, &present) == 0, present.st_ino == status.st_ino { return file }
+                    continue
+                }
+            } catch  where ![ELOOP, ENXIO, EACCES, EISDIR].contains(error.code) {
+                throw error
+            } catch {
+                // Not ours; it is removed below.
+            }
+            // Whoever put something else than our own file there gets it removed, not written to.
+            if unlink(path) != 0, errno != ENOENT { throw SystemError("remove", path) }
+        }
+        throw SystemError("open", path, code: EWOULDBLOCK)
+    }
+
+    /// How often a partial file is opened that somebody else renames or removes at that moment.
+    private static let openLimit = 8
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
         try file.write(bytes, to: partialPath)
@@ -101,6 +128,7 @@ final class Ingest {
         try file.sync(partialPath)
         store.markUsed(found.sha256)
         guard rename(partialPath, target) == 0 else { throw SystemError("rename", partialPath) }
+        isCommitted = true
         try syncDirectory(store.directory + "/blobs/sha256")
         try store.touch(found.sha256, alias: found.sha512)
         if let sha512 = found.sha512 { try link(sha512, to: found.sha256) }
@@ -122,8 +150,8 @@ final class Ingest {
             store.setTime(partialPath)
             store.setTime(validatorPath)
         } else {
-            unlink(partialPath)
-            unlink(validatorPath)
+            if !isCommitted { unlink(partialPath) }
+            if !isCommitted || validator != nil { unlink(validatorPath) }
         }
     }
 
@@ -159,13 +187,25 @@ extension ContentStore {
             try layOut()
             state.withLock { _ = $0.ingesting.insert(name) }
             defer { state.withLock { _ = $0.ingesting.remove(name) } }
-            let ingest = try Ingest(
-                self,
-                name: name,
-                declared: declared,
-                resume: resume,
-                onProgress: onProgress
-            )
+            let ingest: Ingest
+            do {
+                ingest = try Ingest(
+                    self,
+                    name: name,
+                    declared: declared,
+                    resume: resume,
+                    onProgress: onProgress
+                )
+            } catch let error as SystemError where error.code == EWOULDBLOCK {
+                // Another process is at the same content: both bring it, the second rename changes nothing.
+                ingest = try Ingest(
+                    self,
+                    name: "\(name)-\(UInt64.random(in: 0 ... .max))",
+                    declared: declared,
+                    resume: false,
+                    onProgress: onProgress
+                )
+            }
             do {
                 let value = try await body(ingest)
                 ingest.end(keeping: false)

@@ -59,13 +59,23 @@ public final class StoreFetcher: ArtifactFetcher {
         }
     }
 
+    public func pull(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact {
+        try await withTaskExecutorPreference(executor) {
+            try await self.fetched(artifact, in: namespace, known: nil, afresh: true, progress: progress)
+        }
+    }
+
     public func pin(_ digests: Set<Digest>) async throws {
         try await withTaskExecutorPreference(executor) { try await self.pinned(digests) }
     }
 
     @discardableResult
-    public func collect() async throws -> ByteCount {
-        try await withTaskExecutorPreference(executor) { try await self.collected() }
+    public func collect(all: Bool) async throws -> ByteCount {
+        try await withTaskExecutorPreference(executor) { try await self.collected(all: all) }
     }
 
     /// Cancels what is under way, keeping it for a resume, and closes all connections.
@@ -76,14 +86,17 @@ public final class StoreFetcher: ArtifactFetcher {
 
     // Only an async function that is called from within runs on the preferred executor, not the closure.
     private func pinned(_ digests: Set<Digest>) async throws { try store.pin(digests) }
-    private func collected() async throws -> ByteCount { try store.collect() }
+    private func collected(all: Bool) async throws -> ByteCount { try store.collect(all: all) }
 
     private func fetched(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
         known: StoredArtifact?,
+        afresh: Bool = false,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
+        store.beginArrival()
+        defer { store.endArrival() }
         let order = try trust.order(for: artifact, in: namespace, known: known?.signature)
         guard artifact.source.scheme != .oci else {
             return try await registry.fetch(
@@ -91,6 +104,7 @@ public final class StoreFetcher: ArtifactFetcher {
                 in: namespace,
                 known: known,
                 signed: order,
+                afresh: afresh,
                 progress: progress
             )
         }

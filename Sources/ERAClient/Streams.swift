@@ -82,11 +82,14 @@ public struct LogChunks: AsyncSequence, Sendable {
 struct AnswerChunks {
     private let transport: Transport
     private let path: String
+    /// What is sent; nil for a request that only asks.
+    private let request: JSONValue?
     private var body: HTTPClientResponse.Body.AsyncIterator?
 
-    init(_ transport: Transport, _ path: String) {
+    init(_ transport: Transport, _ path: String, sending request: JSONValue? = nil) {
         self.transport = transport
         self.path = path
+        self.request = request
     }
 
     /// Nil when the other side has ended it.
@@ -95,7 +98,8 @@ struct AnswerChunks {
         if let body {
             iterator = body
         } else {
-            iterator = try await transport.stream(path).makeAsyncIterator()
+            let method = request == nil ? "GET" : "POST"
+            iterator = try await transport.stream(method, path, body: request).makeAsyncIterator()
         }
         defer { body = iterator }
         return try await transport.translatingErrors { try await iterator.next() }
@@ -109,7 +113,9 @@ struct JSONLines {
     /// Where in `pending` the next line begins.
     private var start = 0
 
-    init(_ transport: Transport, _ path: String) { chunks = AnswerChunks(transport, path) }
+    init(_ transport: Transport, _ path: String, sending request: JSONValue? = nil) {
+        chunks = AnswerChunks(transport, path, sending: request)
+    }
 
     /// Nil when the other side has ended it.
     mutating func next() async throws -> JSONValue? {

@@ -71,8 +71,10 @@ final class Transport: Sendable {
 
     /// Opens a stream: the answer's body, chunk by chunk, for as long as the other side writes.
     /// - Throws: ``ClientError/status(_:)`` when the answer is an error instead.
-    func stream(_ path: String) async throws -> HTTPClientResponse.Body {
-        let request = self.request("GET", path, contentType: nil, body: nil)
+    func stream(_ method: String = "GET", _ path: String, body: JSONValue? = nil) async throws
+        -> HTTPClientResponse.Body
+    {
+        let request = self.request(method, path, contentType: nil, body: body)
         let response = try await translatingErrors {
             try await http.execute(request, deadline: .distantFuture)
         }

@@ -18,16 +18,25 @@ public protocol ArtifactFetcher: Sendable {
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact
 
+    /// As ``fetch(_:in:known:progress:)`` for a person, who wants to have what a tag means now: the registry
+    /// is asked, although the store may have a name for it.
+    func pull(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact
+
     /// Keeps exactly these digests whatever happens; everything else may be collected.
     ///
     /// Called with the union over all records, after each change of it.
     func pin(_ digests: Set<Digest>) async throws
 
-    /// Removes what is neither pinned nor younger than an hour, and what an aborted download left.
+    /// Removes what is neither pinned nor named nor younger than an hour, and what an aborted download left.
     ///
+    /// - Parameter all: Do not wait for the hour.
     /// - Returns: The bytes that were freed.
     @discardableResult
-    func collect() async throws -> ByteCount
+    func collect(all: Bool) async throws -> ByteCount
 }
 
 /// Unpacks a verified archive, defending the host against what is inside.

@@ -63,6 +63,27 @@ public protocol ControlPlane: Sendable {
     /// What the plugins say about themselves, sorted by name.
     func plugins() async -> [PluginDescription]
 
+    /// What deployments keep in the content store, by deployment.
+    func artifactUses() async -> [ArtifactUse]
+
+    /// Brings an artifact into the content store, with what the daemon may do for that namespace.
+    ///
+    /// Nothing pins it: the caller gives it a name there, or it goes when it has not been used for a while.
+    /// - Parameter progress: Told how far it has come, as ``ArtifactFetcher`` tells it.
+    /// - Throws: ``Failure``, `CancellationError`.
+    func pullArtifact(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact
+
+    /// Removes from the content store what nothing keeps.
+    ///
+    /// - Parameter all: Also what was used a short while ago.
+    /// - Returns: The bytes that were freed.
+    /// - Throws: ``Failure``.
+    func collectArtifacts(all: Bool) async throws -> ByteCount
+
     /// How the daemon itself is.
     func health() async -> EngineHealth
 }

@@ -270,12 +270,7 @@ extension Engine {
 extension DeploymentRecord {
     /// What must stay in the content store: what its revisions are made of, or will be.
     var artifactsToKeep: Set<Digest> {
-        guard phase != .deleted else { return [] }
-        var digests = Set(artifacts.values.flatMap { [$0.digest] + ($0.signature?.evidence ?? []) })
-        for revision in onDisk {
-            if let digest = revisions[revision]?.spec.artifact?.digest { digests.insert(digest) }
-        }
-        return digests
+        Set(artifactUses.map(\.digest))
     }
 
     var isBeingDeleted: Bool { phase == .stopping || phase == .uninstalling }

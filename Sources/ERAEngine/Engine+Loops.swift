@@ -125,7 +125,7 @@ extension Engine {
             do {
                 // What is pinned says what may be collected.
                 try await pin()
-                let freed = try await seams.fetcher.collect()
+                let freed = try await seams.fetcher.collect(all: false)
                 seams.logger.debug("artifacts collected", metadata: ["bytes": "\(freed.bytes)"])
             } catch {
                 seams.logger.warning("artifacts not collected", metadata: ["error": "\(error)"])
@@ -161,7 +161,8 @@ extension Engine {
         }
     }
 
-    private func pin() async throws {
+    /// Tells the content store what to keep, unless it knows.
+    func pin() async throws {
         var digests: Set<Digest> = []
         for entry in entries.values { digests.formUnion(entry.record.artifactsToKeep) }
         guard digests != pinned else { return }

@@ -112,6 +112,8 @@ struct Responder: Sendable {
         case .plugins:
             return Self.json(.list("PluginList", await controlPlane.plugins().map(\.apiObject)))
         case .plugin(let name): return try await plugin(name)
+        case .artifacts: return try await call.method == .post ? pull(call) : artifactUses()
+        case .collection: return try await collect(call)
         case .health: return Self.json(await controlPlane.health().apiObject)
         }
     }

@@ -23,6 +23,8 @@ enum Route: Equatable, Sendable {
     case resync
     case plugins
     case plugin(String)
+    case artifacts
+    case collection
     case health
 
     enum Document: Equatable, Sendable {
@@ -66,7 +68,8 @@ enum Route: Equatable, Sendable {
         case .deployments(.some): [.get, .post]
         case .deployments(nil): [.get]
         case .deployment: [.get, .put, .patch, .delete]
-        case .verb, .prune, .resync: [.post]
+        case .artifacts: [.get, .post]
+        case .verb, .prune, .resync, .collection: [.post]
         }
     }
 
@@ -80,6 +83,8 @@ enum Route: Equatable, Sendable {
         case (1, "resync"): return .resync
         case (1, "plugins"): return .plugins
         case (1, "health"): return .health
+        case (1, "artifacts"): return .artifacts
+        case (2, "artifacts") where words[1] == "gc": return .collection
         case (2, "plugins"): return .plugin(words[1])
         case (3..., "namespaces") where words[2] == APIGroup.plural:
             return try namespaced(words)

@@ -347,15 +347,15 @@ import Testing
                     chmod(stored.path, 0o644)
                     try write(Array(bytes.dropLast()), to: stored.path)
                     try await fetcher.pin([digest])
-                    try await fetcher.collect()
+                    try await fetcher.collect(all: false)
                     #expect(tree(blobs).count == 7)
                     try write(bytes, to: stored.path)
-                    try await fetcher.collect()
+                    try await fetcher.collect(all: false)
                     #expect(tree(blobs).count == 4)
                     for layer in layers { #expect(try tree(blobs).contains(sha256(layer).hex)) }
                     fixture.time.advance(by: .seconds(7200))
                     try await fetcher.pin([])
-                    try await fetcher.collect()
+                    try await fetcher.collect(all: false)
                     #expect(tree(blobs).isEmpty)
                 }
             }

@@ -194,6 +194,43 @@ actor ScriptedControlPlane: ControlPlane {
 
     func resync() { resyncs += 1 }
 
+    /// What deployments keep.
+    private var uses: [ArtifactUse] = []
+    /// What was asked to be pulled, and where its secret is looked for.
+    private(set) var pulls: [(artifact: ArtifactSpec, namespace: NamespaceName)] = []
+    /// How many pulls were stopped before they had ended.
+    private(set) var stoppedPulls = 0
+    private(set) var collections: [Bool] = []
+
+    func keep(_ use: ArtifactUse) { uses.append(use) }
+
+    func artifactUses() -> [ArtifactUse] { uses }
+
+    func pullArtifact(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact {
+        pulls.append((artifact, namespace))
+        if artifact.source.url.hasSuffix("missing") {
+            throw Failure.permanent(.fetchRefused, "404 for \(artifact.source)")
+        }
+        progress(StepProgress(done: ByteCount(512), total: ByteCount(1024)))
+        if artifact.source.url.hasSuffix("endless") {
+            do { try await Task.sleep(for: .seconds(600)) } catch {
+                stoppedPulls += 1
+                throw error
+            }
+        }
+        let digest = try Digest("sha256:" + String(repeating: "a", count: 64))
+        return StoredArtifact(digest: digest, size: ByteCount(1024), path: "/blobs/a", name: "a")
+    }
+
+    func collectArtifacts(all: Bool) -> ByteCount {
+        collections.append(all)
+        return ByteCount(4096)
+    }
+
     func plugins() -> [PluginDescription] {
         [
             PluginDescription(

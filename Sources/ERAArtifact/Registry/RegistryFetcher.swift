@@ -18,15 +18,19 @@ struct RegistryFetcher: Sendable {
     var store: ContentStore { http.store }
     private var options: FetchOptions { http.options }
 
+    /// - Parameter afresh: Ask the registry what a tag means, although it may have a name in the store.
     /// - Throws: ``Failure``, `CancellationError`.
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,
         known: StoredArtifact?,
         signed order: SignatureOrder?,
+        afresh: Bool = false,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> StoredArtifact {
-        let reference = try Self.reference(artifact, known)
+        var reference = try Self.reference(artifact, known)
+        // A name in the store says what a tag means on this machine.
+        if !afresh, let named = try store.digest(named: reference) { reference = reference.pinned(to: named) }
         let source = Source(
             reference: reference,
             artifact: artifact,

@@ -99,18 +99,27 @@ struct ScriptedFetcher: ArtifactFetcher {
         }
     }
 
+    func pull(
+        _ artifact: ArtifactSpec,
+        in namespace: NamespaceName,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> StoredArtifact {
+        try await fetch(artifact, in: namespace, known: nil, progress: progress)
+    }
+
     func pin(_ digests: Set<Digest>) async throws {
         try faults.ensureAlive(incarnation)
         host.state.withLock { $0.pins = digests }
     }
 
     /// What is not pinned is kept for a minute after its last use.
-    func collect() async throws -> ByteCount {
+    func collect(all: Bool) async throws -> ByteCount {
         try faults.ensureAlive(incarnation)
         host.state.withLock { state in
             guard let pins = state.pins else { return }
             let now = faults.clock.now().uptime
-            state.blobs = state.blobs.filter { pins.contains($0.key) || now - $0.value < .seconds(60) }
+            let lifetime = Duration.seconds(all ? 0 : 60)
+            state.blobs = state.blobs.filter { pins.contains($0.key) || now - $0.value < lifetime }
         }
         return ByteCount(0)
     }
