@@ -66,7 +66,7 @@ struct ContainerTests {
             }
             try await machine.vanishes("web")
             #expect(names(in: "\(machine.data)/rootfs") == [])
-            #expect(names(in: "\(machine.run)/containers") == [])
+            #expect(registry.containers.isEmpty)
             #expect(await ask(port) == .refused)
             #expect(!text(of: "/proc/mounts").contains(machine.root))
         }

@@ -48,13 +48,37 @@ extension ContainerPlugin {
             throw Failure.permanent(.unsupported, error.message)
         }
         let place = place(instance.id)
-        try await removeRemains(place)
-        let launch = try await prepare(instance, config, program)
+        let launch = try await whileUnsupervised(instance.id) {
+            try await onQueue { try engines.forgetOtherBoots() }
+            try await removeRemains(place)
+            return try await prepare(instance, config, program)
+        }
         do {
             try await workloads.start(instance.id) { launch }
         } catch let failure as Failure where failure.code == .startFailed {
             throw explained(failure, program, place)
         }
+    }
+
+    /// Makes sure that no shim has the instance, of which nobody may know yet: a daemon may have been killed
+    /// while it started one.
+    ///
+    /// - Throws: ``Failure``, transient, where one has.
+    private func whileUnsupervised(
+        _ id: InstanceID,
+        _ body: () async throws -> ShimLaunch
+    ) async throws -> ShimLaunch {
+        let path = workloads.place(id).lockPath
+        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw failure("open", path) }
+        defer { close(lock) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure.transient(
+                .startFailed,
+                "cannot start \(id): its supervisor is just starting or ending"
+            )
+        }
+        return try await body()
     }
 
     // MARK: What is started

@@ -33,7 +33,8 @@ public struct ContainerPlugin: RuntimePlugin {
         roots = RootStore(dataDirectory: host.options.dataDirectory, unpacker: unpacker, queue: queue)
         let engines = EngineShelf(
             searchPath: host.options.searchPath,
-            stateDirectory: "\(host.options.runDirectory)/containers",
+            directory: "\(host.options.runDirectory)/containers",
+            bootID: host.options.bootID,
             queue: queue
         )
         self.engines = engines

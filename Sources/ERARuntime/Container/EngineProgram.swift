@@ -33,8 +33,30 @@ struct EngineProgram: Sendable {
 /// Which engines a host has.
 struct EngineShelf: Sendable {
     let searchPath: [String]
+    /// One for each boot: what an engine remembers of another boot names processes
+    /// by numbers that others have now, so it is never asked to end them.
     let stateDirectory: String
     let queue: BlockingQueue
+
+    /// - Parameters:
+    ///   - directory: For this.
+    ///   - bootID: Of the present boot.
+    init(searchPath: [String], directory: String, bootID: String, queue: BlockingQueue) {
+        self.searchPath = searchPath
+        self.queue = queue
+        stateDirectory = "\(directory)/\(bootID)"
+    }
+
+    /// Removes what was remembered before the machine was booted: no process, mount or group of it is left.
+    ///
+    /// - Throws: ``Failure``.
+    func forgetOtherBoots() throws {
+        let parts = stateDirectory.split(separator: "/", omittingEmptySubsequences: false)
+        let directory = parts.dropLast().joined(separator: "/")
+        guard let own = parts.last, access(directory, F_OK) == 0 else { return }
+        let folder = try Folder(root: directory)
+        for name in try folder.names() where name != own { try folder.remove(name) }
+    }
 
     /// Where an engine is, by the search path; nil where it is not.
     func path(_ name: ContainerEngine.Name) -> String? {

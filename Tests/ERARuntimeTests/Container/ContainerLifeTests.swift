@@ -113,7 +113,29 @@ struct ContainerLifeTests {
             #expect(try await plugin.status(instance.id) == .installed)
             try await plugin.start(instance, handle: InstanceHandle(version: 1, payload: .object([:])))
             #expect(try await plugin.status(instance.id).pid != nil)
+            let remembered = try Folder(root: containers.host.runDirectory + "/containers").names()
+            #expect(remembered == ["another"])
             try await plugin.stop(instance.id, StopSpec(signal: .kill, grace: .zero))
+        }
+    }
+
+    @Test func `while a shim that nobody knows of has the instance, its files are left alone`() async throws {
+        try await ContainerHost.with { containers in
+            let instance = try containers.instance(Self.waiting)
+            try await containers.run(instance, containers.plugin())
+            let record = try #require(containers.host.record(instance))
+            let state = instance.directory + "/shim/state"
+            // As between the start of a shim and its first word.
+            #expect(rename(state, state + ".away") == 0)
+            let next = containers.plugin()
+            let failure = await #expect(throws: Failure.self) {
+                try await next.start(instance, handle: InstanceHandle(version: 1, payload: .object([:])))
+            }
+            #expect(failure?.persistence == .transient)
+            #expect(access(instance.directory + "/container/bundle/config.json", F_OK) == 0)
+            #expect(record.workload?.isAlive == true)
+            #expect(rename(state + ".away", state) == 0)
+            #expect(try await next.status(instance.id).pid == record.workload?.pid)
         }
     }
 
@@ -171,7 +193,7 @@ extension ContainerHost {
         let groups = ["", "/unified", "/memory", "/pids", "/cpu", "/devices"].map {
             "/sys/fs/cgroup\($0)/era/\(name)"
         }
-        return ([host.runDirectory + "/containers/\(name)"] + groups).filter { access($0, F_OK) == 0 }
+        return (["\(plugin().engines.stateDirectory)/\(name)"] + groups).filter { access($0, F_OK) == 0 }
             + text(of: "/proc/self/mounts").split(separator: "\n").map(String.init).filter {
                 $0.contains(host.root)
             }

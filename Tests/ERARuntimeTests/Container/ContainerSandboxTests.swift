@@ -169,8 +169,7 @@ struct ContainerSandboxTests {
             var status = stat()
             #expect(stat(instance.directory + "/container/bundle/config.json", &status) == 0)
             #expect(status.st_mode & 0o777 == 0o600)
-            let state =
-                "\(containers.host.runDirectory)/containers/\(plugin.workloads.place(instance.id).name)"
+            let state = plugin.place(instance.id).statePath
             for name in try Folder(root: state).names() where !name.hasSuffix("fifo") {
                 #expect(!text(of: "\(state)/\(name)").contains("canary"), "\(name)")
             }

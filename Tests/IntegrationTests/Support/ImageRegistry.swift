@@ -49,9 +49,16 @@ struct ImageRegistry {
 
     /// What a test that failed left running: a daemon that was killed ends nothing.
     private func removeContainers() async throws {
-        for name in names(in: "\(machine.run)/containers") {
-            let arguments = ["--root", "\(machine.run)/containers", "delete", "--force", name]
+        for (directory, name) in containers {
+            let arguments = ["--root", directory, "delete", "--force", name]
             _ = try await machine.program("/usr/sbin/runc", arguments).wait(within: .seconds(30))
+        }
+    }
+
+    /// What an engine remembers, and where: of each boot on its own.
+    var containers: [(directory: String, name: String)] {
+        names(in: "\(machine.run)/containers").flatMap { boot in
+            names(in: "\(machine.run)/containers/\(boot)").map { ("\(machine.run)/containers/\(boot)", $0) }
         }
     }
 
