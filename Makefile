@@ -26,7 +26,7 @@ run: programs ## Build, then run the daemon on manifests/ in the foreground; Ctr
 	@# Git keeps no mode but 0644 and 0755, and ERA refuses secrets that others can read.
 	@umask 077 && rm -rf $(state)/secrets && cp -R samples/secrets $(state)/secrets
 	@echo 'In another terminal: eval "$$(make -s env)" && era get --watch'
-	@PATH="$(bin):$(root)/samples/bin:$$PATH" exec $(bin)/era daemon --manifests manifests \
+	@PATH="$(bin):$(root)/samples/bin:$(root)/samples/wasm:$$PATH" exec $(bin)/era daemon --manifests manifests \
 		--data-dir $(state)/data --run-dir $(state)/run --secrets-dir $(state)/secrets
 
 env: ## Print what makes `era` talk to that daemon: eval "$(make -s env)"

@@ -65,13 +65,17 @@ struct ProcessHost: Sendable {
     }
 
     /// What plugins below shims share, knowing nothing yet.
-    func shimHost(shimPath: String = ProcessHost.shimPath, bootID: String? = nil) -> ShimHost {
+    func shimHost(
+        shimPath: String = ProcessHost.shimPath,
+        bootID: String? = nil,
+        searchPath: [String] = ["/usr/local/bin", "/usr/bin", "/bin"]
+    ) -> ShimHost {
         ShimHost(
             ShimHost.Options(
                 dataDirectory: dataDirectory,
                 runDirectory: runDirectory,
                 shimPath: shimPath,
-                searchPath: ["/usr/local/bin", "/usr/bin", "/bin"],
+                searchPath: searchPath,
                 bootID: bootID ?? self.bootID,
                 unpacker: CopyingUnpacker(),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },

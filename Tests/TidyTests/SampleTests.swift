@@ -3,7 +3,7 @@ import ERAManifest
 import Testing
 
 @Suite struct `Samples and manifests belong together` {
-    /// What `make run` puts on the daemon's PATH: programs of this package and scripts.
+    /// What `make run` puts on the daemon's PATH: programs of this package, scripts and modules.
     static let programs: Set<String> = {
         let package = Repository.files.first { $0.path == "Package.swift" }
         let targets = (package?.lines ?? []).compactMap { line -> String? in
@@ -11,7 +11,11 @@ import Testing
             return String(line[start.upperBound...].prefix { $0 != "\"" })
         }
         let scripts = Repository.files.filter { $0.path.hasPrefix("samples/bin/") }.map { String($0.name) }
-        return Set(targets + scripts)
+        // A module's text lies beside it.
+        let modules = Repository.files.map(\.path)
+            .filter { $0.hasPrefix("samples/wasm/") && $0.hasSuffix(".wat") }
+            .map { "\($0.dropFirst("samples/wasm/".count).dropLast("wat".count))wasm" }
+        return Set(targets + scripts + modules)
     }()
 
     /// Each manifest, read as the daemon reads it.

@@ -85,7 +85,9 @@ import Testing
             let warnings = try ManifestFiles([path]).unknownPlugins
             #expect(warnings.map(\.severity) == [.warning, .warning])
             #expect(warnings.map(\.field) == ["spec.runtime.plugin", "spec.runtime.plugin"])
-            #expect(warnings[0].message == "this era has no plugin docker; it has: process")
+            let known = Composition.pluginNames.map(\.rawValue).joined(separator: ", ")
+            #expect(known.hasPrefix("process, wasm"))
+            #expect(warnings[0].message == "this era has no plugin docker; it has: \(known)")
             #expect(warnings[1].message == "this era has no plugin proces; did you mean process?")
         }
     }

@@ -30,7 +30,8 @@ extension ShimClient {
         return owner
     }
 
-    /// Makes the shim's directory with the name of its plugin in it: both are there after a power cut, or none.
+    /// Makes the shim's directory with the name of its plugin in it: after a power cut both are there, or
+    /// none.
     ///
     /// - Throws: ``Failure``, also when another plugin has the instance.
     func claim(_ place: ShimPlace, for plugin: PluginName) throws {

@@ -2,7 +2,7 @@ public import ERAContracts
 internal import ERACore
 public import Logging
 
-/// What the plugins whose workloads run below shims share: one client of the shims, one set of control groups.
+/// What the plugins whose workloads run below shims share: one client of the shims, one set of cgroups.
 ///
 /// Made once, and given to each of these plugins. Two of them would be two connections to each shim.
 public struct ShimHost: Sendable {

@@ -31,7 +31,7 @@ struct ShimWorkloads: Sendable {
 
     /// Starts the instance; one that runs is left alone.
     ///
-    /// - Parameter launch: Made only where there is something to start: the files of what runs are left alone.
+    /// - Parameter launch: Made only where there is something to start: what runs keeps its files.
     func start(_ id: InstanceID, _ launch: () throws -> ShimLaunch) async throws {
         // Whoever has the directory, nothing of another plugin's is started.
         try claimed(id)

@@ -1,7 +1,7 @@
 internal import ERAContracts
 internal import ERACore
 
-/// The fields of `spec.runtime.config` that every plugin below a shim has: its log, and limits of the process.
+/// The fields of `spec.runtime.config` that every plugin below a shim has: its log, limits of the process.
 struct WorkloadConfig: Hashable, Sendable {
     /// A resource that setrlimit(2) limits, by the name that systemd and the shell's `ulimit` know it by.
     static let resources: [(name: String, number: Int32)] = [

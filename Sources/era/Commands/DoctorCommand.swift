@@ -3,6 +3,7 @@ import ERAAPI
 import ERAClient
 import ERAContracts
 import ERACore
+import ERARuntime
 import Glibc
 
 /// `era doctor`
@@ -63,9 +64,11 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private var host: [Finding] {
-        [
+        // Without the facts there is no shim either, which is found above.
+        let searchPath = (try? HostFacts(.current()))?.searchPath ?? []
+        return [
             HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
-            HostChecks.openFiles(),
+            HostChecks.openFiles(), HostChecks.modules(WasmPlugin.engine(searchPath: searchPath)),
             HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
             HostChecks.socketPath(Composition.absolute(connection.socketPath)),
         ]

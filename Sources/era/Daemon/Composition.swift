@@ -14,7 +14,7 @@ import Logging
 /// The one place that knows which adapter stands behind which contract.
 struct Composition: Sendable {
     /// The runtime plugins that this program has.
-    static let pluginNames: [PluginName] = [.process, .container]
+    static let pluginNames: [PluginName] = [.process, .container, WasmPlugin.name]
 
     let engine: Engine
     let logger: Logger
@@ -69,6 +69,7 @@ struct Composition: Sendable {
                 plugins: [
                     ProcessPlugin(shimHost),
                     ContainerPlugin(shimHost, unpacker: ImageUnpacker()),
+                    WasmPlugin(shimHost),
                 ],
                 workspace: workspace,
                 fetcher: fetcher,

@@ -39,6 +39,13 @@ enum HostChecks {
         return .good("disk", text)
     }
 
+    /// What would run modules; a host that runs none needs nothing for it.
+    static func modules(_ engine: (isUsable: Bool, text: String)) -> Finding {
+        engine.isUsable
+            ? .good("wasm", engine.text)
+            : .warning("wasm", "plugin wasm cannot be used: \(engine.text)")
+    }
+
     /// cgroup v2, and the controllers that limits need.
     static func cgroups(root: String = "/sys/fs/cgroup") -> Finding {
         // What cannot be read is not there: the finding is the same.
