@@ -13,6 +13,8 @@ struct Defaults: Equatable, Sendable {
     var dataDirectory: String
     /// The socket of the API, and those of the shims.
     var runDirectory: String
+    /// Runtime plugins of others.
+    var pluginDirectory: String
 
     /// The defaults of the user that runs this program.
     static var current: Defaults {
@@ -27,6 +29,7 @@ struct Defaults: Equatable, Sendable {
             secretsDirectory = "/etc/era/secrets"
             dataDirectory = "/var/lib/era"
             runDirectory = "/run/era"
+            pluginDirectory = "/usr/local/lib/era/plugins"
             return
         }
         // The specification has relative paths ignored.
@@ -39,6 +42,7 @@ struct Defaults: Equatable, Sendable {
         manifestsDirectory = "\(configuration)/manifests"
         secretsDirectory = "\(configuration)/secrets"
         dataDirectory = (directory("XDG_DATA_HOME") ?? "\(home)/.local/share") + "/era"
+        pluginDirectory = "\(dataDirectory)/plugins"
         // Without a session there is no XDG_RUNTIME_DIR, and no other place that ends with the boot is the
         // user's own.
         runDirectory = directory("XDG_RUNTIME_DIR").map { "\($0)/era" } ?? "\(dataDirectory)/run"

@@ -21,7 +21,7 @@ import Testing
         #expect(world.host.running == running)
         #expect(try world.phase(app()) != .failed && world.view(app())?.record.quarantine == nil)
         let wait = try world.view(app())?.wait?.reason
-        #expect(wait?.word == "RetryBackOff")
+        #expect(wait?.word == "PluginMissing")
         #expect("\(wait as Any)".contains("process is not on the shelf"))
         shelf.put(isThere: true)
         world.pass(.seconds(60))

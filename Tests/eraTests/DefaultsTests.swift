@@ -10,6 +10,7 @@ import Testing
         #expect(defaults.secretsDirectory == "/etc/era/secrets")
         #expect(defaults.dataDirectory == "/var/lib/era")
         #expect(defaults.runDirectory == "/run/era")
+        #expect(defaults.pluginDirectory == "/usr/local/lib/era/plugins")
     }
 
     @Test func `of others are below their XDG directories`() {
@@ -19,6 +20,7 @@ import Testing
         )
         #expect(defaults.manifestsDirectory == "/c/era/manifests")
         #expect(defaults.dataDirectory == "/d/era")
+        #expect(defaults.pluginDirectory == "/d/era/plugins")
         #expect(Defaults.socketPath(runDirectory: defaults.runDirectory) == "/r/era/era.sock")
     }
 

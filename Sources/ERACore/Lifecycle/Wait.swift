@@ -54,7 +54,7 @@ public struct Wait: Hashable, Sendable, Codable {
             case .suspended: "Suspended"
             case .dependencies: "DependenciesNotReady"
             case .dependents: "DependentsExist"
-            case .retry: "RetryBackOff"
+            case .retry(let failure, _): failure.code == .pluginMissing ? "PluginMissing" : "RetryBackOff"
             case .crashBackOff: "CrashBackOff"
             case .health: "WaitingForHealth"
             case .minReady: "MinReadySeconds"

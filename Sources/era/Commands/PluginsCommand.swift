@@ -10,7 +10,7 @@ struct PluginsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plugins",
         abstract: "Show the runtime plugins that run deployments.",
-        subcommands: [ListPluginsCommand.self, DescribePluginCommand.self],
+        subcommands: [ListPluginsCommand.self, DescribePluginCommand.self, TestPluginCommand.self],
         defaultSubcommand: ListPluginsCommand.self
     )
 }
@@ -55,6 +55,14 @@ struct DescribePluginCommand: AsyncParsableCommand {
     )
     var name: PluginName
 
+    /// How a plugin is shown.
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case text, json, yaml
+    }
+
+    @Option(name: [.short, .long], help: "How to show it.")
+    var output: Format = .text
+
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
@@ -68,6 +76,14 @@ struct DescribePluginCommand: AsyncParsableCommand {
             let known = "there are: \(names.joined(separator: ", "))"
             throw CommandFailure("there is no plugin \(name); \(hint ?? known)")
         }
+        switch output {
+        case .text: Self.show(plugin)
+        case .json: Console.output(ObjectText.json(plugin.apiObject))
+        case .yaml: Console.output(ObjectText.yaml(plugin.apiObject))
+        }
+    }
+
+    private static func show(_ plugin: PluginDescription) {
         let facts =
             [
                 ("Name", plugin.name.rawValue), ("Version", "\(plugin.version)"),

@@ -66,11 +66,12 @@ struct Composition: Sendable {
         engine = Engine(
             seams: EngineSeams(
                 store: store,
-                plugins: [
-                    ProcessPlugin(shimHost),
-                    ContainerPlugin(shimHost, unpacker: ImageUnpacker()),
-                    WasmPlugin(shimHost),
-                ],
+                plugins: Self.builtInPlugins(shimHost),
+                catalog: PluginDirectories(
+                    options.pluginDirectories,
+                    builtIn: Set(Self.pluginNames),
+                    Self.externalOptions(data: data, host, logger)
+                ),
                 workspace: workspace,
                 fetcher: fetcher,
                 prober: prober,
@@ -83,6 +84,21 @@ struct Composition: Sendable {
                 logger: logger
             ),
             options: engineOptions
+        )
+    }
+
+    /// The plugins of ``pluginNames``.
+    static func builtInPlugins(_ host: ShimHost) -> [any RuntimePlugin] {
+        [ProcessPlugin(host), ContainerPlugin(host, unpacker: ImageUnpacker()), WasmPlugin(host)]
+    }
+
+    /// What plugins of others need to know.
+    static func externalOptions(data: String, _ host: HostFacts, _ logger: Logger) -> ExternalPlugin.Options {
+        ExternalPlugin.Options(
+            dataDirectory: data,
+            searchPath: host.searchPath,
+            unpacker: ArchiveUnpacker(),
+            logger: logger
         )
     }
 

@@ -21,6 +21,16 @@ struct EngineOptionsGroup: ParsableArguments {
     )
     var runDir: String = Defaults.current.runDirectory
 
+    @Option(
+        help: ArgumentHelp(
+            "Where runtime plugins of others are, era-plugin-NAME; may be repeated (ERA_PLUGIN_DIR). "
+                + "(default: \(Defaults.current.pluginDirectory))",
+            valueName: "directory"
+        ),
+        completion: .directory
+    )
+    var pluginDir: [String] = []
+
     @Flag(help: "Fetch artifacts over http without TLS as well (ERA_ALLOW_HTTP).")
     var allowHttp = false
 
