@@ -41,6 +41,7 @@ struct Era: AsyncParsableCommand {
                     SuspendCommand.self, ResumeCommand.self, PruneCommand.self,
                 ]
             ),
+            CommandGroup(name: "Store", subcommands: [ArtifactCommand.self]),
             CommandGroup(
                 name: "Learn",
                 subcommands: [

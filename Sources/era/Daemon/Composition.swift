@@ -16,6 +16,9 @@ struct Composition: Sendable {
     /// The runtime plugins that this program has.
     static let pluginNames: [PluginName] = [.process, .container, WasmPlugin.name]
 
+    /// How often the store of artifacts is looked at where its space is limited.
+    private static let spaceInterval = Duration.seconds(60)
+
     let engine: Engine
     let logger: Logger
     private let store: SQLiteRecordStore
@@ -35,6 +38,8 @@ struct Composition: Sendable {
         environment: Environment
     ) throws {
         umask(0o077)
+        var engineOptions = engineOptions
+        if options.artifactSpace != nil { engineOptions.collectionInterval = Self.spaceInterval }
         try Self.refuse(besideDaemonIn: Self.absolute(options.runDir))
         let trust = options.trust.files.source
         try Self.require(trust)
@@ -45,7 +50,11 @@ struct Composition: Sendable {
         store = try Self.openStore(data)
         let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.places.secretsDir))
         fetcher = StoreFetcher(
-            store: ContentStore(directory: "\(data)/artifacts", now: { SystemClock().now() }),
+            store: ContentStore(
+                directory: "\(data)/artifacts",
+                now: { SystemClock().now() },
+                spaceLimit: options.artifactSpace
+            ),
             options: FetchOptions(options, environment),
             credentials: SecretCredentials(workspace: workspace).credentials,
             trust: trust

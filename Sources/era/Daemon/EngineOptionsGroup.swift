@@ -52,6 +52,15 @@ struct EngineOptionsGroup: ParsableArguments {
     )
     var registryMirror: [RegistryMirror] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Above it, artifacts that nothing needs go before their hour is over: 20Gi (ERA_ARTIFACT_SPACE).",
+            valueName: "size"
+        ),
+        transform: { try ByteCount($0) }
+    )
+    var artifactSpace: ByteCount?
+
     @OptionGroup var trust: TrustOptions
 
     @Option(

@@ -1,4 +1,5 @@
 import ERAAPI
+import ERAArtifact
 import ERAClient
 import ERACore
 
@@ -16,6 +17,14 @@ enum Completion {
     /// The namespaces that there are deployments in.
     static func namespaces(_ words: [String]) async -> [String] {
         await Set(deployments(words).map(\.namespace)).sorted()
+    }
+
+    /// What has a name in the store of artifacts.
+    static func artifacts(_ words: [String]) -> [String] {
+        let data = value(of: ["--data-dir"], in: words, "ERA_DATA_DIR") ?? Defaults.current.dataDirectory
+        let store = ArtifactStoreOptions.store(Composition.absolute(data) + "/artifacts")
+        // A completion has nowhere to complain: what cannot be read has nothing to complete.
+        return (try? store.inventory().items.flatMap(\.names)) ?? []
     }
 
     private static func deployments(_ words: [String]) async -> [DeploymentObject] {

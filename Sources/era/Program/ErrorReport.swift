@@ -16,6 +16,8 @@ struct ErrorReport: Equatable {
             self.init(talk: failure.message.map(Self.line) ?? "", failure.exit)
         case let error as ClientError:
             self.init(talk: Self.line(reach.text(error)), ProgramExit(rawValue: error.exitCode) ?? .failed)
+        case let failure as Failure:
+            self.init(talk: Self.line(failure.message), .failed)
         case let error as InvalidValue:
             self.init(talk: Self.line("\(error)"), .wrongUsage)
         case is CancellationError:
