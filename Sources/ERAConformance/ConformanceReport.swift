@@ -117,7 +117,7 @@ public struct ConformanceReport: Hashable, Sendable {
         return "\(milliseconds / 1000).\(String(repeating: "0", count: 3 - rest.count))\(rest)"
     }
 
-    /// Source: XML 1.0, section 2.4; characters that XML has no room for become a question mark (section 2.2).
+    /// Source: XML 1.0, section 2.4; what XML has no room for becomes a question mark (section 2.2).
     private static func escaped(_ text: String) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {

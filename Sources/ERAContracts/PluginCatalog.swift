@@ -8,7 +8,7 @@ public protocol PluginCatalog: Sendable {
     /// The plugin of that name, or why there is none. Waits for nothing.
     func find(_ name: PluginName) -> PluginFinding
 
-    /// Looks for plugins now; returns when they are known. For one caller at a time, and not beside ``run()``.
+    /// Looks for plugins now; returns when they are known. For one caller at a time, not beside ``run()``.
     func refresh() async
 
     /// Looks again and again until the task is cancelled.
