@@ -78,7 +78,7 @@ import Testing
     }
 
     /// The shim is built beside the test bundle.
-    private static var shimPath: String? {
+    static var shimPath: String? {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         // The runner is the toolchain's own in some versions; then the first argument names the bundle.
         return ([own] + CommandLine.arguments).lazy.map { candidate in

@@ -17,13 +17,13 @@ public struct WasmPlugin: RuntimePlugin {
     let workloads: ShimWorkloads
     let engines: WasmEngines
 
-    /// Makes the plugin; starts nothing.
+    /// Makes the plugin; starts nothing. Waits for the engine to say its version.
     public init(_ host: ShimHost) {
         self.host = host
         workloads = host.workloads(of: .wasm)
         engines = WasmEngines(searchPath: host.options.searchPath)
-        // Asks the engine, so that who looks later is told at once.
-        _ = engines.summary
+        // What is wrong with it is remembered, and told where it matters.
+        _ = try? engines.look()
     }
 
     /// The engine in it is the one that the next installation would use.
