@@ -101,7 +101,7 @@ import Testing
                 makeDirectories(directory)
                 write("#!/bin/sh\necho \(answer)\n", to: directory + "/runc")
                 chmod(directory + "/runc", 0o755)
-                let spec = try containers.instance("").spec
+                let spec = try containers.instance("", config: ["engine": "runc"]).spec
                 let found = try await containers.plugin(searchPath: [directory, "/bin"]).validate(spec)
                 #expect(found.contains { $0.message.contains(message) }, "\(found)")
             }

@@ -15,17 +15,10 @@ struct ImageRegistry {
         return geteuid() == 0 && programs.allSatisfy { access($0, X_OK) == 0 }
     }()
 
-    /// Gives a machine with a registry to `body`, and removes the containers that are left.
+    /// Gives a machine with a registry to `body`.
     static func with(_ body: (Machine, ImageRegistry) async throws -> Void) async throws {
         try await Machine.with { machine in
-            let registry = try await ImageRegistry(machine)
-            do {
-                try await body(machine, registry)
-            } catch {
-                try await registry.removeContainers()
-                throw error
-            }
-            try await registry.removeContainers()
+            try await body(machine, ImageRegistry(machine))
         }
     }
 
@@ -45,14 +38,6 @@ struct ImageRegistry {
         process = try machine.program("/usr/bin/docker-registry", ["serve", configuration])
         let port = try #require(UInt16(host.split(separator: ":")[1]))
         try await eventually("the registry answers") { await ask(port).body != nil }
-    }
-
-    /// What a test that failed left running: a daemon that was killed ends nothing.
-    private func removeContainers() async throws {
-        for (directory, name) in containers {
-            let arguments = ["--root", directory, "delete", "--force", name]
-            _ = try await machine.program("/usr/sbin/runc", arguments).wait(within: .seconds(30))
-        }
     }
 
     /// What an engine remembers, and where: of each boot on its own.

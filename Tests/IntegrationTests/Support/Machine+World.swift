@@ -45,6 +45,13 @@ extension Machine {
         }
     }
 
+    /// Every process in a container of this machine: it has a mount of one of its instances.
+    func contained() -> [Process] {
+        names(in: "/proc").compactMap { pid_t($0) }.compactMap(Process.init).filter {
+            text(of: "/proc/\($0.pid)/mountinfo").contains("\(root)/data/instances/")
+        }
+    }
+
     /// The processes of a deployment's instances, shims left out.
     func workloads(_ name: String) -> [Process] {
         processes().filter { process in

@@ -209,7 +209,7 @@ final class Machine: Sendable {
         }
         // A shim would not restart anything, but with its shim alive a workload's exit is reaped.
         for _ in 0..<200 {
-            let rest = processes()
+            let rest = processes() + contained()
             if rest.isEmpty { break }
             for process in rest where process.isAlive { kill(process.pid, SIGKILL) }
             try? await Task.sleep(for: .milliseconds(10))
