@@ -197,6 +197,40 @@ import Testing
         }
     }
 
+    @Test func `a signature that has its name in the store is found without a registry`() async throws {
+        var content = RegistryContent()
+        let digest = try content.image([payload(1000)], tag: "1")
+        try content.sign(digest, [signer])
+        let tag = "sha256-\(digest.hex).sig"
+        let signed = try #require(content.manifests[tag])
+        let image = try #require(content.manifests["1"])
+        try await serving(content) { fixture, server, options in
+            let spec = try self.image(server)
+            // What an import brings: the blobs, and their names.
+            _ = try await fixture.fetch(spec, policy, options)
+            func name(_ tag: String, _ manifest: (type: String, bytes: [UInt8])) throws {
+                let descriptor = ContentDescriptor(
+                    mediaType: .imageManifest,
+                    digest: try sha256(manifest.bytes),
+                    size: ByteCount(Int64(manifest.bytes.count))
+                )
+                try fixture.store.changeNames {
+                    try $0.add(descriptor, name: "\(server.host)/team/app:\(tag)")
+                }
+            }
+            try name("1", image)
+            var count = server.requests.count
+            _ = try await fixture.fetch(spec, policy, options)
+            #expect(server.requests.count > count, "the control: the signature is asked for")
+            try name(tag, signed)
+            count = server.requests.count
+            #expect(try await fixture.fetch(spec, policy, options).signature?.signedBy.count == 1)
+            #expect(server.requests.count == count)
+            let stranger = TrustPolicy(keys: [other.trusted])
+            #expect(try await fixture.failure(spec, stranger, options)?.code == .signatureInvalid)
+        }
+    }
+
     @Test func `keys of other tools do not fit an image`() async throws {
         var content = RegistryContent()
         try content.image([payload(1000)], tag: "1")

@@ -55,6 +55,11 @@ extension RegistryFetcher {
             }
             if let proof = try await look(at: digest, nil, &search, source) { return proof }
         }
+        // What was imported with the image, on a machine that reaches no registry.
+        for image in images {
+            guard let named = try signatures(namedFor: image, source) else { continue }
+            if let proof = try await look(at: named, nil, &search, source) { return proof }
+        }
         for image in images {
             for descriptor in try await referrers(of: image, source) where Self.isSignature(descriptor) {
                 if let proof = try await look(at: descriptor.digest, nil, &search, source) { return proof }
@@ -66,6 +71,17 @@ extension RegistryFetcher {
         throw order.missing(
             images.map { "\(source.reference.repository):\(CosignImage.signatureTag(for: $0))" }
         )
+    }
+
+    /// What the tag of an image's signatures stands for on this machine; nil where it has no name here.
+    private func signatures(namedFor image: Digest, _ source: Source) throws -> Digest? {
+        let place = "\(source.reference.registry)/\(source.reference.repository)"
+        let tag = CosignImage.signatureTag(for: image)
+        let reference: ImageReference
+        do throws(InvalidValue) { reference = try ImageReference("oci://\(place):\(tag)") } catch {
+            return nil
+        }
+        return try store.digest(named: reference)
     }
 
     /// What refers to an image: by the API, else by the tag that stands in for it.
