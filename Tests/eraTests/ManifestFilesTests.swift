@@ -86,7 +86,7 @@ import Testing
             #expect(warnings.map(\.severity) == [.warning, .warning])
             #expect(warnings.map(\.field) == ["spec.runtime.plugin", "spec.runtime.plugin"])
             let known = Composition.pluginNames.map(\.rawValue).joined(separator: ", ")
-            #expect(known.hasPrefix("process, wasm"))
+            #expect(known.hasPrefix("process, "))
             #expect(warnings[0].message == "this era has no plugin docker; it has: \(known)")
             #expect(warnings[1].message == "this era has no plugin proces; did you mean process?")
         }
