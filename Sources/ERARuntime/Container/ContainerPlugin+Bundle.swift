@@ -36,6 +36,8 @@ extension ContainerPlugin {
         let own = [
             ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", user.home),
         ]
+        // Their number, and for whom they are, is the engine's to say: it hands them on.
+        let sockets = ShimWorkloads.sockets(spec).map(\.name).joined(separator: ":")
         let imageNames = Set(image.environment.compactMap { $0.split(separator: "=").first.map(String.init) })
         return Words(
             arguments: arguments,
@@ -45,6 +47,7 @@ extension ContainerPlugin {
                 own.filter { !imageNames.contains($0.0) },
                 workloads.identity(instance),
                 instance.environment.map { ($0.name, $0.value.revealed) },
+                sockets.isEmpty ? [] : [("LISTEN_FDNAMES", sockets)],
                 // By this what the shim lost is found again.
                 [(ProcessCensus.variable, workloads.place(instance.id).name)],
             ])

@@ -126,6 +126,7 @@ extension ContainerPlugin {
         )
         // The engine needs all that it can get; the container's own are in its configuration.
         launch.capabilities = .max
+        launch.sockets = ShimWorkloads.sockets(spec)
         launch.logMaxSize = config.workload.logMaxSize
         launch.logMaxFiles = config.workload.logMaxFiles
         launch.leftoverGrace = min(spec.stop.grace, .seconds(2))

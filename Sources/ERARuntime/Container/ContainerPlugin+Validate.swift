@@ -10,7 +10,7 @@ extension ContainerPlugin {
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
         let (config, problems) = ContainerConfig.parse(spec.runtime.config)
         return problems.map { SpecProblem(config: $0) } + Self.hostProblems
-            + (await engineProblems(config)) + artifactProblems(spec) + userProblems(spec)
+            + (await engineProblems(spec, config)) + artifactProblems(spec) + userProblems(spec)
             + portProblems(spec, config)
             + volumeProblems(spec) + workloads.environmentProblems(spec)
     }
@@ -27,10 +27,15 @@ extension ContainerPlugin {
         ]
     }
 
-    private func engineProblems(_ config: ContainerConfig) async -> [SpecProblem] {
+    private func engineProblems(_ spec: DeploymentSpec, _ config: ContainerConfig) async -> [SpecProblem] {
         do throws(EngineMissing) {
-            _ = try await engines.find(config.engine, groups)
-            return []
+            guard try await engines.find(config.engine, groups).name == .crun else { return [] }
+            return spec.ports.indices.filter { spec.ports[$0].passSocket }.map { index in
+                SpecProblem(
+                    field: "spec.ports[\(index)].passSocket",
+                    message: "is handed on by runc only, and crun is what would run this; install runc"
+                )
+            }
         } catch {
             let field = config.engine == nil ? "spec.runtime.plugin" : "spec.runtime.config.engine"
             return [SpecProblem(field: field, message: error.message)]
@@ -54,10 +59,12 @@ extension ContainerPlugin {
 
     private func portProblems(_ spec: DeploymentSpec, _ config: ContainerConfig) -> [SpecProblem] {
         guard config.network == .none else { return [] }
-        return spec.ports.indices.map { index in
+        // A socket that is handed over is the host's.
+        return spec.ports.indices.filter { !spec.ports[$0].passSocket }.map { index in
             SpecProblem(
                 field: "spec.ports[\(index)]",
-                message: "cannot be reached: runtime.config.network is none"
+                message:
+                    "cannot be reached: runtime.config.network is none; set passSocket, or use the host's"
             )
         }
     }

@@ -43,7 +43,7 @@ public struct ContainerPlugin: RuntimePlugin {
         description = PluginDescription(
             name: .container,
             version: Self.version,
-            capabilities: [.resourceLimits, .user, .volumes, .logs, .execProbe],
+            capabilities: [.passSocket, .resourceLimits, .user, .volumes, .logs, .execProbe],
             configSchema: ContainerConfig.schema,
             details: host.details.merging(
                 ["engines": found.isEmpty ? "none: install runc" : found.joined(separator: ", ")]

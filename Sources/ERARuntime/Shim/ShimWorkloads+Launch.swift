@@ -75,7 +75,13 @@ extension ShimWorkloads {
         launch.logMaxFiles = config.logMaxFiles
         launch.resources = spec.resources
         launch.leftoverGrace = min(spec.stop.grace, .seconds(2))
-        launch.sockets = spec.ports.filter(\.passSocket).map {
+        launch.sockets = Self.sockets(spec)
+        return launch
+    }
+
+    /// The listening sockets that a spec wants handed over, in their order.
+    static func sockets(_ spec: DeploymentSpec) -> [ShimLaunch.Socket] {
+        spec.ports.filter(\.passSocket).map {
             ShimLaunch.Socket(
                 name: $0.name.rawValue,
                 host: $0.host,
@@ -83,7 +89,6 @@ extension ShimWorkloads {
                 isUDP: $0.transport == .udp
             )
         }
-        return launch
     }
 
     /// - Throws: ``Failure`` `UserMissing`.

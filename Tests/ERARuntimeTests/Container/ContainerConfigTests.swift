@@ -125,6 +125,8 @@ import Testing
                 == true
         )
         #expect(try await problems { $0.ports = [port] } == [])
+        let passed = PortSpec(name: PartName(checked: "http"), port: 80, passSocket: true)
+        #expect(try await problems(["network": "none"]) { $0.ports = [passed] } == [])
         let file = try ArtifactSpec(source: ArtifactLocation("https://example.org/a.tar"))
         #expect(try await problems { $0.artifact = file }.first?.hasPrefix("spec.artifact.source") == true)
         let own = EnvironmentVariable(name: "ERA_INSTANCE", source: .value("x"))

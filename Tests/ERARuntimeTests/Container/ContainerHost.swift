@@ -1,3 +1,4 @@
+import CLinux
 import ERAContracts
 import ERACore
 import Glibc
@@ -134,4 +135,26 @@ struct TreeUnpacker: LayerUnpacker {
         write("root:x:0:0::/root:/bin/sh\nweb:x:101:102::/data:/bin/sh\n", to: "\(directory)/etc/passwd")
         write("root:x:0:\nweb:x:102:\nlog:x:4:web\n", to: "\(directory)/etc/group")
     }
+}
+
+/// A port that was free a moment ago.
+struct Listener {
+    let port: Int
+
+    init() throws {
+        let descriptor = era_spawn_listen("127.0.0.1", 0, 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        try #require(isKnown)
+        port = Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Whether somebody listens there.
+    func isAnswered() -> Bool { era_probe_connect("127.0.0.1", UInt16(port)) == 0 }
 }

@@ -139,6 +139,31 @@ struct ContainerLifeTests {
         }
     }
 
+    @Test func `a container gets its listening sockets, without a network too, and they outlive it`()
+        async throws
+    {
+        try await ContainerHost.with { containers in
+            let reserved = try Listener()
+            let script = """
+                echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; busybox readlink /proc/self/fd/3 | busybox cut -c 1-6
+                busybox readlink /proc/self/fd/4 || echo none
+                """
+            let instance = try containers.instance(script, config: ["network": "none"]) { spec in
+                spec.ports = [
+                    PortSpec(name: PartName(checked: "http"), port: reserved.port, passSocket: true)
+                ]
+            }
+            #expect(try await containers.says(instance) == "1 1 http\nsocket\nnone\n")
+            #expect(reserved.isAnswered())
+            let plugin = containers.plugin()
+            try await plugin.start(instance, handle: InstanceHandle(version: 1, payload: .object([:])))
+            #expect(reserved.isAnswered())
+            try await eventually("it ended again") { try await plugin.status(instance.id).exit == .code(0) }
+            try await plugin.delete(instance.id)
+            #expect(!reserved.isAnswered())
+        }
+    }
+
     @Test func `what cannot be started says why, and leaves nothing`() async throws {
         try await ContainerHost.with { containers in
             let plugin = containers.plugin()
