@@ -82,13 +82,18 @@ import Testing
             try write(manifest("a", plugin: "docker"), "\(path)/a.yaml")
             try write(manifest("b", plugin: "proces"), "\(path)/b.yaml")
             try write(manifest("c"), "\(path)/c.yaml")
-            let warnings = try ManifestFiles([path]).unknownPlugins
+            let warnings = try ManifestFiles([path]).unknownPlugins(besides: ["/nonexistent"])
             #expect(warnings.map(\.severity) == [.warning, .warning])
             #expect(warnings.map(\.field) == ["spec.runtime.plugin", "spec.runtime.plugin"])
             let known = Composition.pluginNames.map(\.rawValue).joined(separator: ", ")
             #expect(known.hasPrefix("process, "))
             #expect(warnings[0].message == "this era has no plugin docker; it has: \(known)")
             #expect(warnings[1].message == "this era has no plugin proces; did you mean process?")
+            try write("#!/bin/sh\n", "\(path)/era-plugin-docker")
+            #expect(try ManifestFiles([path]).unknownPlugins(besides: [path]).count == 2, "not executable")
+            #expect(chmod("\(path)/era-plugin-docker", 0o755) == 0)
+            let rest = try ManifestFiles([path]).unknownPlugins(besides: ["/nonexistent", path])
+            #expect(rest.map(\.message) == [warnings[1].message])
         }
     }
 

@@ -25,12 +25,23 @@ struct ValidateCommand: ParsableCommand {
     )
     var paths: [String]
 
+    @Option(
+        help: ArgumentHelp(
+            "Where runtime plugins of others are; may be repeated (ERA_PLUGIN_DIR). "
+                + "(default: \(Defaults.current.pluginDirectory))",
+            valueName: "directory"
+        ),
+        completion: .directory
+    )
+    var pluginDir: [String] = []
+
     @Option(name: [.short, .long], help: "How to show mistakes.")
     var output: Format = .text
 
     func run() throws {
         let files = try ManifestFiles(paths)
-        let diagnostics = files.diagnostics + files.circles + files.unknownPlugins
+        let plugins = pluginDir.isEmpty ? [Defaults.current.pluginDirectory] : pluginDir
+        let diagnostics = files.diagnostics + files.circles + files.unknownPlugins(besides: plugins)
         switch output {
         case .json: Console.output(ObjectText.json(.array(diagnostics.map(\.json))))
         case .text:

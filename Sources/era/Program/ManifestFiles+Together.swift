@@ -1,6 +1,7 @@
 import ERACore
 import ERAEngine
 import ERAManifest
+import Glibc
 
 /// What is wrong with manifests that are read together, of which a single file knows nothing.
 extension ManifestFiles {
@@ -26,11 +27,16 @@ extension ManifestFiles {
         }
     }
 
-    /// Deployments for a runtime plugin that this program has not; the daemon that gets them may have it.
-    var unknownPlugins: [Diagnostic] {
+    /// Deployments for a runtime plugin that is nowhere here; the daemon that gets them may have it.
+    ///
+    /// - Parameter directories: Where plugins of others lie; whether they can be used, the daemon says.
+    func unknownPlugins(besides directories: [String]) -> [Diagnostic] {
         let known = Composition.pluginNames
+        func isThere(_ name: PluginName) -> Bool {
+            known.contains(name) || directories.contains { access("\($0)/era-plugin-\(name)", X_OK) == 0 }
+        }
         return items.flatMap { item in
-            item.file.entries.filter { !known.contains($0.deployment.spec.runtime.plugin) }.map { entry in
+            item.file.entries.filter { !isThere($0.deployment.spec.runtime.plugin) }.map { entry in
                 let name = entry.deployment.spec.runtime.plugin
                 let names = known.map(\.rawValue).joined(separator: ", ")
                 let hint = Nearest.word(to: name.rawValue, among: known.map(\.rawValue))
