@@ -77,14 +77,17 @@ struct WasmTests {
 
             try machine.place(manifest("1.2.0", "[\(trap)]", box), file)
             let restored = try await machine.reaches("mailbox", "is back") {
-                $0.phase == .running && $0.version == "1.1.0" && $0.condition(.synced)?.reason == "RolledBack"
+                $0.phase == .running && $0.version == "1.1.0" && $0.instance?.pid != nil
+                    && $0.condition(.synced)?.reason == "RolledBack"
             }
             let back = try #require(restored.instance?.pid)
             #expect(back != pid)
 
             try await daemon.crash()
             try await machine.daemon(environment: [path])
-            let adopted = try await machine.reaches("mailbox", "is adopted") { $0.phase == .running }
+            let adopted = try await machine.reaches("mailbox", "is adopted") {
+                $0.phase == .running && $0.instance?.pid != nil
+            }
             #expect(adopted.instance?.pid == back)
 
             try machine.place(manifest("1.3.0", "[sleep, '1000']", plugin: "process", box), file)
