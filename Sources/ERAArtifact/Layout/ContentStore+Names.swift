@@ -24,7 +24,8 @@ extension ContentStore {
         do throws(OCIError) { return try LayoutIndex(text) } catch {
             throw Failure.transient(
                 .fileSystemError,
-                "the names of the artifact store cannot be read: \(indexPath): \(error); mend or remove that file"
+                "the names of the artifact store cannot be read: \(indexPath): \(error); mend that file, or remove "
+                    + "it to forget all names"
             )
         }
     }
