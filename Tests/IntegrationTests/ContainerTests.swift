@@ -54,7 +54,9 @@ struct ContainerTests {
             try await daemon.crash()
             #expect(await ask(port).body == "two")
             try await machine.daemon(["--insecure-registry", registry.host])
-            let object = try await machine.reaches("web", "is adopted") { $0.phase == .running }
+            let object = try await machine.reaches("web", "is adopted") {
+                $0.phase == .running && $0.instance?.pid != nil
+            }
             #expect(object.instance?.pid == pid)
             #expect(await ask(port).body == "two")
 
