@@ -42,6 +42,7 @@ struct RealProgramTests {
             #expect(!master.isAlive)
             let logs = try await machine.era("logs", "nginx", "--previous")
             #expect(logs.code == 0, "\(logs.error)")
+            #expect(logs.output.contains("unknown directive \"nonsense\""), "why it failed can be read")
 
             try machine.declare(nginx(machine, port, "3.0.0"))
             var current = try await machine.runs(nginx(machine, port, "3.0.0"))

@@ -69,12 +69,23 @@ struct Description {
             facts.append(("Rollback", .init("failed: " + Self.text(failure), .red)))
         }
         if let failure = object.quarantine {
+            let output =
+                Self.codesOfPrograms.contains(Failure.Code(rawValue: failure.reason))
+                ? "; what it said: era logs \(object.key) --previous" : ""
             facts.append(
-                ("Quarantine", .init(Self.text(failure) + "; era retry \(object.key) tries it again", .red))
+                (
+                    "Quarantine",
+                    .init(Self.text(failure) + output + "; era retry \(object.key) tries it again", .red)
+                )
             )
         }
         return facts
     }
+
+    /// Failures of something that ran, and may have said why.
+    private static let codesOfPrograms: Set<Failure.Code> = [
+        .exited, .startupProbeFailed, .livenessProbeFailed, .readinessLost, .progressDeadlineExceeded,
+    ]
 
     private var version: String {
         switch object.version {
