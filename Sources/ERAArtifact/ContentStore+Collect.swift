@@ -49,6 +49,11 @@ extension ContentStore {
     /// before stays removed.
     @discardableResult
     public func collect(all: Bool = false) throws -> ByteCount {
+        // One after the other here: the lock of the file is for other processes.
+        try collecting.withLock { _ in try collectAlone(all: all) }
+    }
+
+    private func collectAlone(all: Bool) throws -> ByteCount {
         try speakingFailure {
             guard access(directory, F_OK) == 0 else { return ByteCount(0) }
             guard let lock = try FileLock.attempt(collectionLockPath, .exclusive) else {

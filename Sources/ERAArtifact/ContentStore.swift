@@ -68,6 +68,8 @@ public final class ContentStore: Sendable {
     let spaceLimit: ByteCount?
     let state = Mutex(State())
     private let isLaidOut = Mutex(false)
+    /// Held while one collects.
+    let collecting = Mutex(())
 
     /// - Parameters:
     ///   - directory: Where the layout is or shall be, as in `<data>/artifacts`; made at the first use.
