@@ -183,7 +183,7 @@ extension ContainerPlugin {
 
     /// podman's profile of this host: the administrator's, else the distribution's; else one of our own.
     private static func seccomp() throws -> SeccompProfile {
-        for path in ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"] {
+        for path in seccompPaths {
             guard let bytes = readSmallFile(path, limit: SeccompProfile.sizeLimit + 1) else { continue }
             do throws(OCIError) {
                 return try SeccompProfile(bytes)

@@ -25,7 +25,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let answer = await daemon
-        let findings = installation(answer.directories) + trust.files.findings + host + answer.findings
+        let findings =
+            installation(answer.directories) + trust.files.findings + (await host) + answer.findings
         let rows = findings.map { finding in
             [
                 TextTable.Cell(finding.verdict.rawValue, finding.look), TextTable.Cell(finding.subject),
@@ -64,14 +65,17 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private var host: [Finding] {
-        // Without the facts there is no shim either, which is found above.
-        let searchPath = (try? HostFacts(.current()))?.searchPath ?? []
-        return [
-            HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
-            HostChecks.openFiles(), HostChecks.modules(WasmPlugin.engine(searchPath: searchPath)),
-            HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
-            HostChecks.socketPath(Composition.absolute(connection.socketPath)),
-        ]
+        get async {
+            // Without the facts there is no shim either, which is found above.
+            let searchPath = (try? HostFacts(.current()))?.searchPath ?? []
+            return [
+                HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
+                HostChecks.openFiles(), HostChecks.modules(WasmPlugin.engine(searchPath: searchPath)),
+                HostChecks.containers(await ContainerPlugin.survey(searchPath: searchPath)),
+                HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
+                HostChecks.socketPath(Composition.absolute(connection.socketPath)),
+            ]
+        }
     }
 
     /// What a daemon that answers, reads, and what is to be said of it.

@@ -46,6 +46,13 @@ enum HostChecks {
             : .warning("wasm", "plugin wasm cannot be used: \(engine.text)")
     }
 
+    /// What would run containers; a host that runs none needs nothing for it.
+    static func containers(_ engine: (isUsable: Bool, text: String)) -> Finding {
+        engine.isUsable
+            ? .good("containers", engine.text)
+            : .warning("containers", "plugin container cannot be used: \(engine.text)")
+    }
+
     /// cgroup v2, and the controllers that limits need.
     static func cgroups(root: String = "/sys/fs/cgroup") -> Finding {
         // What cannot be read is not there: the finding is the same.
