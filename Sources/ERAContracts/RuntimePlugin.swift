@@ -41,8 +41,8 @@ public protocol RuntimePlugin: Sendable {
 
     /// Removes what `install` made. Succeeds when nothing is left. The instance must be stopped.
     ///
-    /// The instance's output stays readable where it is kept in ``PreparedInstance/directory``, which is removed
-    /// later: people ask why a version failed after it was removed.
+    /// The instance's output stays readable where it is kept in ``PreparedInstance/directory``, which is
+    /// removed later: people ask why a version failed after it was removed.
     func delete(_ id: InstanceID) async throws
 
     /// The surroundings of an exec probe: what the instance's own processes have. Changes nothing.

@@ -28,6 +28,18 @@ import Testing
         }
     }
 
+    @Test func `what an instance said can be read after it was removed`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            let instance = try host.instance("echo why; exit 3")
+            try await host.run(instance, plugin)
+            _ = try await plugin.exit(instance.id)
+            try await plugin.delete(instance.id)
+            #expect(try await plugin.status(instance.id) == .absent)
+            #expect(try await plugin.output(instance.id, LogRequest()) == "why\n")
+        }
+    }
+
     @Test func `a line that is too long comes in parts and is read as one`() async throws {
         try await ProcessHost.with { host in
             let plugin = host.plugin()

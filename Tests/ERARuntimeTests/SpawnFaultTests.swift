@@ -169,6 +169,9 @@ import Testing
                     _ = try await plugin.status(instance.id)
                     try await plugin.stop(instance.id, StopSpec(signal: .kill, grace: .zero))
                     try await plugin.delete(instance.id)
+                    // The log is left for the workspace to remove, and nothing else.
+                    unlink(instance.directory + "/log/output.log")
+                    rmdir(instance.directory + "/log")
                     rmdir(instance.directory)
                 }
                 for number in 1...20 { try await deploy(number) }

@@ -65,8 +65,8 @@ struct ShimWorkloads: Sendable {
         // There only where a shim was killed: others remove their own.
         shims.options.groups?.remove(place.name)
         let folder = try Folder(root: place.directory)
-        // The log stays: somebody wants to know why a version failed. It goes with the instance's directory. The
-        // shim's last: as long as it is there the instance counts as installed.
+        // The log stays: somebody wants to know why a version failed. It goes with the instance's directory.
+        // The shim's last: as long as it is there the instance counts as installed.
         for name in [ShimPlace.filesName, ShimPlace.newShimName, ShimPlace.shimName] {
             try folder.remove(name)
         }
