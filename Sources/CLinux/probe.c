@@ -100,7 +100,12 @@ static void become(
     sigprocmask(SIG_SETMASK, &none, NULL);
     int refused = 0;
     for (; *candidates != NULL; candidates++) {
-        execve(*candidates, arguments, environment);
+        // A file that was just put there may be open for writing, if only in somebody's child for a moment.
+        for (int attempt = 0; attempt < 100; attempt++) {
+            execve(*candidates, arguments, environment);
+            if (errno != ETXTBSY) break;
+            poll(NULL, 0, 20);
+        }
         if (errno == EACCES) refused = 1;
         if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) goto failed;
     }
