@@ -71,20 +71,7 @@ private struct Registry {
 
     init(_ machine: Machine) async throws {
         self.machine = machine
-        host = "127.0.0.1:\(try machine.port())"
-        let configuration = "\(machine.root)/registry.yaml"
-        try write(
-            """
-            version: 0.1
-            storage: {filesystem: {rootdirectory: \(machine.root)/registry}}
-            http: {addr: "\(host)"}
-
-            """,
-            to: configuration
-        )
-        process = try machine.program("/usr/bin/docker-registry", ["serve", configuration])
-        let port = try #require(UInt16(host.split(separator: ":")[1]))
-        try await eventually("the registry answers") { await ask(port).body != nil }
+        (host, process) = try await machine.registry()
     }
 
     /// Pushes an archive with a program that says a text, as ORAS does: one blob with a title.

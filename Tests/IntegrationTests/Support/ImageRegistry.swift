@@ -24,20 +24,7 @@ struct ImageRegistry {
 
     private init(_ machine: Machine) async throws {
         self.machine = machine
-        host = "127.0.0.1:\(try machine.port())"
-        let configuration = "\(machine.root)/registry.yaml"
-        try write(
-            """
-            version: 0.1
-            storage: {filesystem: {rootdirectory: \(machine.root)/registry}}
-            http: {addr: "\(host)"}
-
-            """,
-            to: configuration
-        )
-        process = try machine.program("/usr/bin/docker-registry", ["serve", configuration])
-        let port = try #require(UInt16(host.split(separator: ":")[1]))
-        try await eventually("the registry answers") { await ask(port).body != nil }
+        (host, process) = try await machine.registry()
     }
 
     /// What an engine remembers, and where: of each boot on its own.
@@ -87,5 +74,26 @@ struct ImageRegistry {
             ] + more.split(separator: "\n").map(String.init)
         return "apiVersion: era.dev/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n"
             + lines.map { "  \($0)\n" }.joined()
+    }
+}
+
+extension Machine {
+    /// Starts a docker-registry with its files on this machine; returns once it answers.
+    func registry() async throws -> (host: String, process: Child) {
+        let port = try port()
+        let host = "127.0.0.1:\(port)"
+        let configuration = "\(root)/registry.yaml"
+        try write(
+            """
+            version: 0.1
+            storage: {filesystem: {rootdirectory: \(root)/registry}}
+            http: {addr: "\(host)"}
+
+            """,
+            to: configuration
+        )
+        let process = try program("/usr/bin/docker-registry", ["serve", configuration])
+        try await eventually("the registry answers") { await ask(port).body != nil }
+        return (host, process)
     }
 }
