@@ -107,6 +107,36 @@ final class ArchiveReader {
         }
     }
 
+    /// Writes the entry's data to a file, its holes left out.
+    ///
+    /// - Parameters:
+    ///   - check: Told where the file ends with the next piece, before that is written; throws to refuse it.
+    ///   - written: Called after each piece.
+    /// - Returns: Where the last piece ends.
+    /// - Throws: ``UnsafeArchive``, ``SystemError``, `CancellationError`, and what `check` throws.
+    func copyData(
+        to file: borrowing Descriptor,
+        _ path: EntryPath,
+        check: (Int64) throws -> Void,
+        written: () -> Void
+    ) throws -> Int64 {
+        var end: Int64 = 0
+        var position: Int64 = 0
+        while let (bytes, offset) = try nextBlock() {
+            try Task.checkCancellation()
+            guard offset >= end else { throw UnsafeArchive("the pieces of \"\(path.text)\" overlap") }
+            end = offset.addingReportingOverflow(Int64(bytes.count)).partialValue
+            try check(end)
+            if offset != position, lseek(file.number, Int(offset), SEEK_SET) < 0 {
+                throw SystemError("write", path.text)
+            }
+            try file.write(bytes, to: path.text)
+            position = end
+            written()
+        }
+        return end
+    }
+
     private func failure() -> any Error {
         if let trouble = source?.trouble { return trouble }
         let text = archive_error_string(handle).map { String(cString: $0) } ?? "no reason given"

@@ -66,18 +66,9 @@ struct Extraction {
     private mutating func addFile(_ path: EntryPath, _ entry: ArchiveEntry, _ reader: ArchiveReader) throws {
         if let size = entry.size { try refuseSize(size, path) }
         let file = try tree.addFile(path, mode: entry.mode)
-        var end: Int64 = 0
-        var position: Int64 = 0
-        while let (bytes, offset) = try reader.nextBlock() {
-            try Task.checkCancellation()
-            guard offset >= end else { throw UnsafeArchive("the pieces of \"\(path.text)\" overlap") }
-            end = offset.addingReportingOverflow(Int64(bytes.count)).partialValue
+        let end = try reader.copyData(to: file, path) { end in
             try refuseSize(end, path)
-            if offset != position, lseek(file.number, Int(offset), SEEK_SET) < 0 {
-                throw SystemError("write", path.text)
-            }
-            try file.write(bytes, to: path.text)
-            position = end
+        } written: {
             meter.note(reader.consumed)
         }
         let size = max(end, entry.size ?? 0)

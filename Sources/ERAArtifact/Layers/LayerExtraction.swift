@@ -94,18 +94,9 @@ struct LayerExtraction {
         _ note: (Int64) -> Void
     ) throws -> Int64 {
         if let size = entry.size { try refuseSize(size, path) }
-        var end: Int64 = 0
-        var position: Int64 = 0
-        while let (bytes, offset) = try reader.nextBlock() {
-            try Task.checkCancellation()
-            guard offset >= end else { throw UnsafeArchive("the pieces of \"\(path.text)\" overlap") }
-            end = offset.addingReportingOverflow(Int64(bytes.count)).partialValue
+        let end = try reader.copyData(to: file, path) { end in
             try refuseSize(end, path)
-            if offset != position, lseek(file.number, Int(offset), SEEK_SET) < 0 {
-                throw SystemError("write", path.text)
-            }
-            try file.write(bytes, to: path.text)
-            position = end
+        } written: {
             note(reader.consumed)
         }
         let size = max(end, entry.size ?? 0)
