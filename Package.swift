@@ -97,8 +97,11 @@ let package = Package(
         library("ERAOCI", ["ERACore", "ERAManifest"]),
         library("ERASignature", ["ERACore", "ERAManifest", "CSodium", crypto, cryptoExtras]),
 
+        // What the adapters share of the operating system.
+        library("ERALinux", ["CLinux"]),
+
         // Adapters: each sees the contracts, none sees another.
-        library("ERASource", ["ERACore", "ERAContracts", "CLinux"]),
+        library("ERASource", ["ERACore", "ERAContracts", "ERALinux", "CLinux"]),
         library(
             "ERAArtifact",
             [
@@ -108,9 +111,15 @@ let package = Package(
         ),
         library(
             "ERAHealth",
-            ["ERACore", "ERAContracts", "CLinux", httpClient, nioCore, nioPosix, nioHTTP1, nioSSL]
+            [
+                "ERACore", "ERAContracts", "ERALinux", "CLinux", httpClient, nioCore, nioPosix, nioHTTP1,
+                nioSSL,
+            ]
         ),
-        library("ERARuntime", ["ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "CLinux", logging]),
+        library(
+            "ERARuntime",
+            ["ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "ERALinux", "CLinux", logging]
+        ),
         library("ERAStore", ["ERACore", "ERAContracts", grdb]),
 
         // The shell, the API on both sides, the command.
@@ -159,6 +168,7 @@ let package = Package(
             ["ERACore", "ERASignature", crypto, cryptoExtras],
             resources: [.copy("Vectors")]
         ),
+        tests("ERALinuxTests", ["ERALinux", "CLinux"]),
         tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
         tests(
             "ERAArtifactTests",
@@ -169,7 +179,7 @@ let package = Package(
         // must not be linked into the test bundle.
         tests(
             "ERARuntimeTests",
-            ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime", "CLinux", logging]
+            ["ERACore", "ERAContracts", "ERAManifest", "ERALinux", "ERARuntime", "CLinux", logging]
         ),
         tests(
             "ERAConformanceTests",

@@ -1,4 +1,5 @@
 public import ERAContracts
+import ERALinux
 import NIOCore
 import NIOPosix
 
@@ -9,7 +10,6 @@ import NIOPosix
 public final class NetworkProber: HealthProber {
     private let group: MultiThreadedEventLoopGroup
     private let clients: ProbeClients
-    private let runner = ProgramRunner()
 
     /// Makes the event loop's thread; nothing is connected before the first probe.
     public init() {
@@ -24,6 +24,7 @@ public final class NetworkProber: HealthProber {
     }
 
     /// Returns within the request's time-out, or as soon as the task is cancelled: then the probe has failed.
+    /// A program that was killed for it is waited for, at most ``Child/killLimit``.
     public func probe(_ request: ProbeRequest) async -> ProbeOutcome {
         switch request.target {
         case .http(let scheme, let host, let port, let path, let headers):
@@ -44,7 +45,7 @@ public final class NetworkProber: HealthProber {
                 try await probe.run(timeout: request.timeout)
             }
         case .exec(let command, let environment):
-            return await runner.run(command, environment, timeout: request.timeout)
+            return await ExecProbe(command: command, environment: environment).run(timeout: request.timeout)
         }
     }
 
@@ -104,7 +105,7 @@ extension ProbeOutcome {
 /// What an error of the network says to a user, in one line.
 private func describe(_ error: any Error) -> String {
     switch error {
-    case let error as IOError: systemText(error.errnoCode)
+    case let error as IOError: SystemError(error.errnoCode).text
     case let error as NIOConnectionError:
         error.connectionErrors.first.map { describe($0.error) } ?? "the name \(error.host) has no address"
     case let error as ChannelError where error == .connectTimeout(.zero): "connect time-out"

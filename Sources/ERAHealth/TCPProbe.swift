@@ -1,5 +1,6 @@
 import CLinux
 import ERAContracts
+import ERALinux
 import Glibc
 import NIOCore
 import NIOPosix
@@ -21,7 +22,7 @@ struct TCPProbe: Sendable {
         return switch era_probe_connect(host, number) {
         case 0: .success
         case EINPROGRESS, EINVAL: nil
-        case let code: .failed("connecting to \(target) failed: \(systemText(code))")
+        case let code: .failed("connecting to \(target) failed: \(SystemError(code).text)")
         }
     }
 

@@ -1,5 +1,6 @@
 import CLinux
 import Dispatch
+import ERALinux
 import Glibc
 import Synchronization
 
@@ -29,7 +30,7 @@ final class DirectoryWatch: Sendable {
     private let stopwatch: Stopwatch
     private let writes: OpenWrites
     private let state: Mutex<State>
-    private let reader: Mutex<(any DispatchSourceRead)?> = Mutex(nil)
+    private let reader = Mutex<DescriptorWatch?>(nil)
 
     init(
         root: String,
@@ -54,12 +55,12 @@ final class DirectoryWatch: Sendable {
     private func startReading(_ descriptor: CInt) {
         let queue = DispatchQueue(label: "era.source.watch")
         reader.withLock { reader in
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            source.setEventHandler { [weak self] in self?.drain() }
-            // Only now nobody polls the descriptor any more.
-            source.setCancelHandler { _ = Glibc.close(descriptor) }
-            source.activate()
-            reader = source
+            // The descriptor is closed with it, when nobody waits for it any more.
+            reader = DescriptorWatch(descriptor, queue: queue) { [weak self] in self?.drain() }
+            guard reader == nil else { return }
+            _ = Glibc.close(descriptor)
+            // Without the kernel's events it looks itself.
+            state.withLock { $0.tree = nil }
         }
     }
 
@@ -72,10 +73,7 @@ final class DirectoryWatch: Sendable {
             return state.waiter
         }
         waiter?.continuation.resume()
-        reader.withLock { source in
-            source?.cancel()
-            source = nil
-        }
+        reader.withLock { $0 = nil }
     }
 
     /// Takes in what the kernel has reported up to now.

@@ -1,5 +1,6 @@
 import ERAContracts
 import ERACore
+import ERALinux
 import Glibc
 import Testing
 

@@ -69,6 +69,22 @@ extension Rule {
         ]
     ) { $0.containsWord("try?") ? "try? needs a comment" : nil }
 
+    /// On Linux the process dies of them now and then (docs/adr/0015).
+    static let descriptorSources = Rule.lineRule(
+        "no source of Dispatch watches a descriptor",
+        applies: isSource,
+        excusable: false,
+        planted: [
+            "DispatchSource.makeReadSource(fileDescriptor: 1)",
+            "let source = DispatchSource.makeWriteSource(fileDescriptor: 1, queue: queue)",
+        ].map { TextFile(path: "Sources/ERARuntime/X.swift", text: $0) },
+        innocent: ["DispatchSource.makeTimerSource()", "// makeReadSource dies"]
+            .map { TextFile(path: "Sources/ERARuntime/X.swift", text: $0) }
+    ) { code in
+        code.containsWord("makeReadSource") || code.containsWord("makeWriteSource")
+            ? "use DescriptorWatch" : nil
+    }
+
     /// Only the composition root knows of the environment.
     static let environment = Rule.lineRule(
         "the environment is read by the programs alone",

@@ -13,6 +13,7 @@ extension Rule {
             ["ERACore", "ERAManifest", "CSodium", "Crypto", "_CryptoExtras"],
             plain
         ),
+        "ERALinux": ["CLinux", "Dispatch", "Glibc", "Synchronization"],
         "ERASource": modules(contracts, system),
         "ERAArtifact": modules(
             contracts,
@@ -58,7 +59,7 @@ extension Rule {
     private static let plain: Set<String> = ["Synchronization", "FoundationEssentials"]
     /// Dispatch, for calls that block: they must not hold the threads of Swift's concurrency.
     private static let system: Set<String> = [
-        "Glibc", "CLinux", "Synchronization", "FoundationEssentials", "Dispatch",
+        "Glibc", "CLinux", "ERALinux", "Synchronization", "FoundationEssentials", "Dispatch",
     ]
     private static let httpClient: Set<String> = [
         "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",

@@ -2,7 +2,8 @@ import Testing
 
 @Suite struct `The repository keeps its rules` {
     static let rules: [Rule] = [
-        .imports, .pureCore, .unsafeWords, .droppedErrors, .environment, .exhaustiveSwitches, .commentWidth,
+        .imports, .pureCore, .unsafeWords, .droppedErrors, .descriptorSources, .environment,
+        .exhaustiveSwitches, .commentWidth,
         .fileLength,
         .functionLength, .documentation, .noLooseEnds, .noMachinePaths, .links,
     ]

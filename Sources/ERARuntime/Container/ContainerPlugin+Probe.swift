@@ -1,5 +1,6 @@
 public import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 
 extension ContainerPlugin {
@@ -21,7 +22,7 @@ extension ContainerPlugin {
         let longest =
             [instance.spec.health.startup, instance.spec.health.liveness, instance.spec.health.readiness]
             .compactMap { $0?.timeoutSeconds }.max() ?? 1
-        try await onQueue {
+        await queue.run {
             endChecks(name, begunBefore: now - longest - Int(Self.probeGrace.components.seconds))
         }
         return ProbeEnvironment(

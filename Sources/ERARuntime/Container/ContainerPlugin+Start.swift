@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+internal import ERALinux
 internal import ERAManifest
 internal import ERAOCI
 internal import Glibc
@@ -15,9 +16,9 @@ extension ContainerPlugin {
                 "a container needs an image: say spec.artifact.source: oci://…"
             )
         }
-        let image = try await onQueue { try StoredImage(artifact) }
+        let image = try await queue.run { try StoredImage(artifact) }
         let name = try await roots.use(image.layers, by: instance.directory, progress: progress)
-        try await onQueue {
+        try await queue.run {
             try Folder(root: place(instance.id).directory).replace(
                 ContainerPlace.imageName,
                 with: image.configText,
@@ -49,7 +50,7 @@ extension ContainerPlugin {
         }
         let place = place(instance.id)
         let launch = try await whileUnsupervised(instance.id) {
-            try await onQueue { try engines.forgetOtherBoots() }
+            try await queue.run { try engines.forgetOtherBoots() }
             try await removeRemains(place)
             return try await prepare(instance, config, program)
         }
@@ -90,16 +91,16 @@ extension ContainerPlugin {
         _ program: EngineProgram
     ) async throws -> ShimLaunch {
         let place = place(instance.id)
-        let lower = try await onQueue { try root(of: instance) }
-        let image = try await onQueue { try installedImage(place) }
-        try await onQueue { try place.makeAnew() }
+        let lower = try await queue.run { try root(of: instance) }
+        let image = try await queue.run { try installedImage(place) }
+        try await queue.run { try place.makeAnew() }
         var launch = launch(instance.spec, config, program, place)
-        if let overlay = try await onQueue({ try overlay(lower, place) }) {
+        if let overlay = try await queue.run({ try overlay(lower, place) }) {
             launch.mounts = [overlay]
         } else {
             try await copy(lower, to: place.rootPath)
         }
-        let restrictions = try await onQueue {
+        let restrictions = try await queue.run {
             let words = try words(instance, image, root: lower)
             for volume in instance.volumes { try give(volume, of: instance.spec, to: words.user) }
             return try writeBundle(instance, config, words, place)
@@ -168,7 +169,7 @@ extension ContainerPlugin {
         guard let path = CommandPath(searchPath: host.options.searchPath, files: nil).resolve("cp") else {
             throw Failure.permanent(.unsupported, "there is no cp in the PATH of era daemon")
         }
-        let tool = HostTool(path, searchPath: host.options.searchPath, queue: queue)
+        let tool = HostTool(path, searchPath: host.options.searchPath)
         let outcome = try await tool.run(["-a", "\(lower)/.", root], within: Self.copyLimit)
         guard outcome.status == .code(0) else {
             throw Failure.transient(.fileSystemError, "cannot copy the image to \(root): \(outcome.lastLine)")

@@ -8,12 +8,7 @@ extension ContainerPlugin {
     public static func survey(searchPath: [String]) async -> (isUsable: Bool, text: String) {
         guard geteuid() == 0 else { return (false, "containers need root; run era daemon as root") }
         // Only asked for versions: what it would remember is nowhere.
-        let shelf = EngineShelf(
-            searchPath: searchPath,
-            directory: "/nonexistent",
-            bootID: "",
-            queue: BlockingQueue(label: "era.containers.survey")
-        )
+        let shelf = EngineShelf(searchPath: searchPath, directory: "/nonexistent", bootID: "")
         let groups = ContainerGroups(groups: nil)
         do throws(EngineMissing) {
             let engine = try await shelf.find(nil, groups)

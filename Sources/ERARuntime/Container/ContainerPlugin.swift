@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+internal import ERALinux
 internal import ERAOCI
 internal import Glibc
 internal import Logging
@@ -22,20 +23,18 @@ public struct ContainerPlugin: RuntimePlugin {
     let roots: RootStore
     let engines: EngineShelf
     let groups: ContainerGroups
-    let queue: BlockingQueue
+    /// Where it waits for the disk.
+    let queue = BlockingQueue(label: "era.containers")
 
     /// Makes the plugin; starts nothing, and asks no engine anything.
     public init(_ host: ShimHost, unpacker: any LayerUnpacker) {
         self.host = host
         workloads = host.workloads(of: .container)
-        let queue = BlockingQueue(label: "era.containers")
-        self.queue = queue
         roots = RootStore(dataDirectory: host.options.dataDirectory, unpacker: unpacker, queue: queue)
         let engines = EngineShelf(
             searchPath: host.options.searchPath,
             directory: "\(host.options.runDirectory)/containers",
-            bootID: host.options.bootID,
-            queue: queue
+            bootID: host.options.bootID
         )
         self.engines = engines
         groups = ContainerGroups(groups: host.shims.options.groups)
@@ -86,7 +85,7 @@ public struct ContainerPlugin: RuntimePlugin {
         await forget(id)
         let place = place(id)
         if access(place.directory, F_OK) == 0 {
-            try await onQueue { try Folder(root: place.instanceDirectory).remove(RootStore.placeName) }
+            try await queue.run { try Folder(root: place.instanceDirectory).remove(RootStore.placeName) }
         }
         try await workloads.delete(id)
         try await roots.collect()
@@ -101,7 +100,7 @@ public struct ContainerPlugin: RuntimePlugin {
         do {
             try await removeRemains(place)
             guard access(place.directory, F_OK) == 0 else { return }
-            try await onQueue { try place.clear() }
+            try await queue.run { try place.clear() }
         } catch {
             host.options.logger.warning(
                 "container not cleaned up",
@@ -116,13 +115,6 @@ public struct ContainerPlugin: RuntimePlugin {
     func removeRemains(_ place: ContainerPlace) async throws {
         guard access(place.statePath, F_OK) == 0 else { return }
         for program in engines.programs(of: place.name) { try await program.delete(place.name) }
-    }
-
-    /// Runs what waits for the disk where nobody else has to wait.
-    func onQueue<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
-            queue.async { continuation.resume(with: Result { try body() }) }
-        }
     }
 }
 

@@ -36,14 +36,12 @@ struct EngineShelf: Sendable {
     /// One for each boot: what an engine remembers of another boot names processes
     /// by numbers that others have now, so it is never asked to end them.
     let stateDirectory: String
-    let queue: BlockingQueue
 
     /// - Parameters:
     ///   - directory: For this.
     ///   - bootID: Of the present boot.
-    init(searchPath: [String], directory: String, bootID: String, queue: BlockingQueue) {
+    init(searchPath: [String], directory: String, bootID: String) {
         self.searchPath = searchPath
-        self.queue = queue
         stateDirectory = "\(directory)/\(bootID)"
     }
 
@@ -68,7 +66,7 @@ struct EngineShelf: Sendable {
         path(name).map { path in
             EngineProgram(
                 name: name,
-                tool: HostTool(path, searchPath: searchPath, queue: queue),
+                tool: HostTool(path, searchPath: searchPath),
                 stateDirectory: stateDirectory
             )
         }

@@ -1,5 +1,6 @@
 internal import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 
@@ -73,9 +74,7 @@ final class RootStore: Sendable {
     ///
     /// - Throws: ``Failure``; where it cannot be told who uses what, nothing goes.
     func collect() async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            queue.async { continuation.resume(with: Result { try self.collectHere() }) }
-        }
+        try await queue.run { try self.collectHere() }
     }
 
     private func collectHere() throws {

@@ -1,6 +1,7 @@
 internal import ERAContracts
 internal import ERACore
 internal import ERAOCI
+internal import ERALinux
 internal import Glibc
 
 /// A container image in the content store: its configuration, and where its layers are.
@@ -58,7 +59,7 @@ struct StoredImage: Sendable {
 
     private static func read(_ path: String, limit: Int) throws(OCIError) -> [UInt8] {
         guard let bytes = readSmallFile(path, limit: limit + 1) else {
-            throw .malformed("\(path) cannot be read: \(errorText(errno))")
+            throw .malformed("\(path) cannot be read: \(SystemError(errno).text)")
         }
         return bytes
     }

@@ -1,6 +1,6 @@
 public import ERAContracts
 public import ERACore
-internal import CLinux
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 
@@ -29,7 +29,7 @@ private actor PluginOutput {
     private let call: PluginCall
     private let isFollowing: Bool
     private let deadline: ContinuousClock.Instant
-    private var started: StartedPlugin?
+    private var started: Child?
     private var pending: [UInt8] = []
     private var isAtEnd = false
 
@@ -50,17 +50,14 @@ private actor PluginOutput {
     deinit {
         guard let started else { return }
         let plugin = plugin
-        plugin.logQueue.async {
-            _ = Self.end(started, within: 0)
-            plugin.openLogs.withLock { $0 -= 1 }
-        }
+        Task { await Self.end(started, within: .zero, of: plugin) }
     }
 
     /// The next whole lines; nil at the end, and when the reader is cancelled.
     ///
     /// - Throws: ``Failure``.
     func next() async throws -> [UInt8]? {
-        if started == nil, !isAtEnd { try begin() }
+        if started == nil, !isAtEnd { try await begin() }
         while !isAtEnd, let started {
             guard !Task.isCancelled else { return nil }
             guard isFollowing || .now < deadline else {
@@ -69,14 +66,10 @@ private actor PluginOutput {
                     "the logs of plugin \(plugin.description.name) took too long"
                 )
             }
-            let output = started.output
-            let talk = started.talk
-            let chunk: [UInt8]? = await withCheckedContinuation { continuation in
-                plugin.logQueue.async { continuation.resume(returning: Self.read(output, talk)) }
-            }
+            let chunk = await plugin.logQueue.run { Self.read(started.outputs[0], started.outputs[1]) }
             guard let chunk else {
                 isAtEnd = true
-                try await end(started)
+                try await finish(started)
                 break
             }
             pending += chunk
@@ -87,34 +80,27 @@ private actor PluginOutput {
     }
 
     /// - Throws: ``Failure``: it says with its exit code that it failed.
-    private func end(_ ended: StartedPlugin) async throws {
+    private func finish(_ ended: Child) async throws {
         started = nil
-        let plugin = plugin
-        let status: CInt = await withCheckedContinuation { continuation in
-            plugin.logQueue.async {
-                let status = Self.end(ended, within: 1000)
-                plugin.openLogs.withLock { $0 -= 1 }
-                continuation.resume(returning: status)
-            }
-        }
-        guard status & 0x7F == 0, status != 0 else { return }
+        let end = await Self.end(ended, within: .seconds(1), of: plugin)
+        guard case .code(let code) = end, code != 0 else { return }
         let name = "\(PluginFile.prefix)\(plugin.description.name)"
-        throw Failure.permanent(.pluginFault, "\(name) logs failed with exit code \(status >> 8 & 0xFF)")
+        throw Failure.permanent(.pluginFault, "\(name) logs failed with exit code \(code)")
     }
 
-    /// Waits a little for the end, kills what is left, and reaps.
-    private static func end(_ started: StartedPlugin, within milliseconds: CInt) -> CInt {
-        var ready = pollfd(fd: started.exit, events: Int16(POLLIN), revents: 0)
-        poll(&ready, 1, milliseconds)
-        // Not reaped: the number is still this process's own.
-        kill(-started.process, SIGKILL)
-        var status: CInt = 0
-        while waitpid(started.process, &status, 0) < 0, errno == EINTR {}
-        for descriptor in [started.output, started.talk, started.exit] { close(descriptor) }
-        return status
+    /// Waits a little for the end, and kills what is left.
+    @discardableResult
+    private static func end(
+        _ started: Child,
+        within limit: Duration,
+        of plugin: ExternalPlugin
+    ) async -> Child.End {
+        let end = await started.end(within: limit) { _, _ in .goOn }
+        plugin.openLogs.withLock { $0 -= 1 }
+        return end
     }
 
-    private func begin() throws {
+    private func begin() async throws {
         let hasPlace = plugin.openLogs.withLock { open in
             guard open < ExternalPlugin.logLimit else { return false }
             open += 1
@@ -128,7 +114,7 @@ private actor PluginOutput {
             )
         }
         do throws(PluginRefusal) {
-            started = try StartedPlugin(call, plugin.file)
+            started = try await call.start(plugin.file)
         } catch {
             plugin.openLogs.withLock { $0 -= 1 }
             throw Failure.transient(.pluginMissing, "\(PluginFile.prefix)\(plugin.description.name) \(error)")

@@ -2,6 +2,7 @@ public import ERAContracts
 internal import ERACore
 public import Logging
 internal import Dispatch
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 

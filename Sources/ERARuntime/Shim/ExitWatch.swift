@@ -1,13 +1,14 @@
 internal import CLinux
 internal import Dispatch
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 
 /// Tells when a process ends that is nobody's child here (its shim was killed).
 ///
-/// A class because it owns a descriptor and an event source.
+/// A class because it owns a descriptor.
 final class ExitWatch: Sendable {
-    private let source = Mutex<(any DispatchSourceRead)?>(nil)
+    private let watch = Mutex<DescriptorWatch?>(nil)
 
     /// Nil when the process has ended already, or the kernel has no pidfd.
     ///
@@ -19,24 +20,18 @@ final class ExitWatch: Sendable {
             close(descriptor)
             return nil
         }
-        source.withLock { stored in
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            source.setEventHandler { [weak self] in
+        let isWatched = watch.withLock { watch in
+            watch = DescriptorWatch(descriptor, queue: queue) { [weak self] in
                 self?.end()
                 onExit()
             }
-            source.setCancelHandler { close(descriptor) }
-            source.activate()
-            stored = source
+            return watch != nil
+        }
+        guard isWatched else {
+            close(descriptor)
+            return nil
         }
     }
 
-    deinit { end() }
-
-    private func end() {
-        source.withLock { source in
-            source?.cancel()
-            source = nil
-        }
-    }
+    private func end() { watch.withLock { $0 = nil } }
 }

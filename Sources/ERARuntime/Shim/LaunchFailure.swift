@@ -1,11 +1,6 @@
 internal import ERACore
+internal import ERALinux
 internal import Glibc
-
-/// The text of an errno, lower case as our messages are.
-func errorText(_ number: Int32) -> String {
-    let text = String(cString: strerror(number))
-    return text.prefix(1).lowercased() + text.dropFirst()
-}
 
 /// What to do about a lack of something that the host counts; empty for anything else.
 func remedy(_ number: Int32) -> String {
@@ -20,7 +15,7 @@ func remedy(_ number: Int32) -> String {
 
 /// What `errno` means for an attempt on a file.
 func failure(_ attempt: String, _ subject: String, errorNumber: Int32 = errno) -> Failure {
-    let message = "cannot \(attempt) \(subject): \(errorText(errorNumber))"
+    let message = "cannot \(attempt) \(subject): \(SystemError(errorNumber).text)"
     switch errorNumber {
     case ENOSPC, EDQUOT: return .transient(.noSpace, message + "; make room on that file system")
     default: return .transient(.fileSystemError, message + remedy(errorNumber))
@@ -30,7 +25,7 @@ func failure(_ attempt: String, _ subject: String, errorNumber: Int32 = errno) -
 /// Says what a shim could not do, precisely.
 func failure(_ refusal: LaunchRefusal, _ launch: ShimLaunch) -> Failure {
     let number = refusal.errorNumber
-    let why = errorText(number) + remedy(number)
+    let why = SystemError(number).text + remedy(number)
     let isLasting = ![EAGAIN, ENOMEM, ENFILE, EMFILE, EINTR, ENOSPC, EIO, ETXTBSY].contains(number)
     let persistence: Failure.Persistence = isLasting ? .permanent : .transient
     func startFailed(_ what: String) -> Failure { Failure(.startFailed, "\(what): \(why)", persistence) }
@@ -68,7 +63,7 @@ func failure(_ refusal: LaunchRefusal, _ launch: ShimLaunch) -> Failure {
 private func execFailure(_ number: Int32, _ launch: ShimLaunch) -> Failure {
     let command = launch.arguments.first ?? launch.executable
     let what =
-        "cannot run \(command) (\(launch.executable) in \(launch.workingDirectory)): \(errorText(number))"
+        "cannot run \(command) (\(launch.executable) in \(launch.workingDirectory)): \(SystemError(number).text)"
     switch number {
     case ENOENT:
         return .permanent(

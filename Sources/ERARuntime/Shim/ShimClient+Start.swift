@@ -1,6 +1,7 @@
 internal import CLinux
 internal import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 
 extension ShimClient {
@@ -162,7 +163,7 @@ extension ShimClient {
         guard error == 0 else {
             close(ours)
             let message =
-                "cannot run the supervisor \(options.shimPath): \(errorText(error))\(remedy(error))"
+                "cannot run the supervisor \(options.shimPath): \(SystemError(error).text)\(remedy(error))"
             let isLasting = error == ENOENT || error == EACCES || error == ENOEXEC
             throw Failure(.startFailed, message, isLasting ? .permanent : .transient)
         }
@@ -178,7 +179,7 @@ extension ShimClient {
         guard descriptor < 0 else { return descriptor }
         let error = errno
         let what =
-            "cannot listen on \(socket.host):\(socket.port) for port \(socket.name): \(errorText(error))"
+            "cannot listen on \(socket.host):\(socket.port) for port \(socket.name): \(SystemError(error).text)"
         switch error {
         case EADDRINUSE:
             throw Failure.transient(.portTaken, what + "; end the program that has it, or choose another")
@@ -187,20 +188,5 @@ extension ShimClient {
             throw Failure.permanent(.startFailed, what + "; no interface has that address")
         default: throw Failure.transient(.startFailed, what)
         }
-    }
-}
-
-/// Calls with an argument list as C wants it.
-func withCArguments<Result>(
-    _ texts: [String],
-    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
-) -> Result {
-    var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
-        guard let start = buffer.baseAddress else {
-            preconditionFailure("an array with an element has an address")
-        }
-        return body(start)
     }
 }

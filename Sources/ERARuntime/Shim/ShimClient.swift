@@ -2,6 +2,7 @@ internal import CLinux
 internal import Dispatch
 internal import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 internal import Logging
 internal import Synchronization

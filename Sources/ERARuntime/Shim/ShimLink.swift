@@ -1,12 +1,13 @@
 internal import CLinux
 internal import Dispatch
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 
 /// A connection to one shim: keeps its latest record, and tells when it changes.
 ///
-/// A class because it owns a descriptor and an event source: nothing runs while the shim is silent.
+/// A class because it owns a descriptor: nothing runs while the shim is silent.
 final class ShimLink: Sendable {
     /// What has arrived.
     struct Snapshot: Sendable {
@@ -33,7 +34,8 @@ final class ShimLink: Sendable {
     private struct State {
         var snapshot = Snapshot()
         var unread: [UInt8] = []
-        var source: (any DispatchSourceRead)?
+        /// Nil once the connection has ended.
+        var watch: DescriptorWatch?
         var waiters: [Int: Waiter] = [:]
         var nextWaiter = 0
     }
@@ -51,15 +53,12 @@ final class ShimLink: Sendable {
         self.queue = queue
         self.onChange = onChange
         state.withLock { state in
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-            source.setEventHandler { [weak self] in self?.receive() }
-            source.setCancelHandler { close(descriptor) }
-            source.activate()
-            state.source = source
+            state.watch = DescriptorWatch(descriptor, queue: queue) { [weak self] in self?.receive() }
+            guard state.watch == nil else { return }
+            state.snapshot.isClosed = true
+            close(descriptor)
         }
     }
-
-    deinit { state.withLock { $0.source?.cancel() } }
 
     var snapshot: Snapshot { state.withLock { $0.snapshot } }
 
@@ -69,7 +68,7 @@ final class ShimLink: Sendable {
     func send(_ line: String) -> Bool {
         let bytes = Array((line + "\n").utf8)
         return state.withLock { state in
-            guard state.source != nil else { return false }
+            guard state.watch != nil else { return false }
             let flags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
             return Glibc.send(descriptor, bytes, bytes.count, flags) == bytes.count
         }
@@ -156,8 +155,7 @@ final class ShimLink: Sendable {
     private func end() {
         state.withLock { state in
             state.snapshot.isClosed = true
-            state.source?.cancel()
-            state.source = nil
+            state.watch = nil
         }
         changed()
     }

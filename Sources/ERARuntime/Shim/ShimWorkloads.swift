@@ -1,5 +1,6 @@
 internal import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 
 /// The instances of one plugin below shims; those of others are not there for it.
@@ -22,11 +23,7 @@ struct ShimWorkloads: Sendable {
         let place = place(id)
         // Nothing is written twice; and a host without threads to write by may go on with what it has.
         if try shims.isInstalled(place), try shims.owner(place) == plugin { return }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            shims.blocking.async {
-                continuation.resume(with: Result { try shims.claim(place, for: plugin) })
-            }
-        }
+        try await shims.blocking.run { try shims.claim(place, for: plugin) }
     }
 
     /// Starts the instance; one that runs is left alone.

@@ -138,7 +138,7 @@ struct WasmEngine: Hashable, Sendable {
 
     /// The arguments that compile a module into `output`.
     func compileArguments(_ module: String, into output: String) -> [String] {
-        ["wasmtime", "compile", "-o", output, "./\(module)"]
+        ["compile", "-o", output, "./\(module)"]
     }
 
     /// The version in what `--version` prints: `wasmtime 25.0.0 (…)`, `0.1.6`; nil where there is none.

@@ -1,4 +1,5 @@
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 internal import Synchronization
 
@@ -13,66 +14,61 @@ final class WasmEngines: Sendable {
     private typealias Answer = Result<WasmEngine, Failure>
 
     private let searchPath: [String]
-    private let queue = BlockingQueue(label: "era.wasm")
-    private let answers = Mutex<[String: (identity: String, answer: Answer)]>([:])
+    /// By path; nil while an engine is asked for the first time.
+    private let answers = Mutex<[String: (identity: String, answer: Answer?)]>([:])
 
     init(searchPath: [String]) { self.searchPath = searchPath }
 
     /// The engine to use now.
     ///
     /// - Parameter kind: The only one that will do; nil for the preferred one that is there.
-    /// - Throws: ``Failure`` `Unsupported` when there is none.
+    /// - Throws: ``Failure``, `Unsupported` when there is none; `CancellationError`.
     func find(_ kind: WasmEngine.Kind?) async throws -> WasmEngine {
-        try await blocking { _ in try self.look(kind) }
-    }
-
-    /// Runs what waits for a program or the disk where that disturbs nobody.
-    ///
-    /// - Parameter body: Is told when the caller is cancelled.
-    func blocking<Value: Sendable>(
-        _ body: @escaping @Sendable (ToolRun.Cancellation) throws -> Value
-    ) async throws -> Value {
-        let cancellation = ToolRun.Cancellation()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                queue.async { continuation.resume(with: Result { try body(cancellation) }) }
-            }
-        } onCancel: {
-            cancellation.request()
-        }
+        let kinds = kind.map { [$0] } ?? WasmEngine.Kind.allCases
+        guard let found = first(of: kinds) else { throw Self.missing(kinds) }
+        return try await answer(found).get()
     }
 
     /// What is known of the engine that ``find(_:)`` would give, without waiting for it.
     ///
     /// One that is not known yet is asked meanwhile: the next who looks is told more.
     var summary: String {
-        for kind in WasmEngine.Kind.allCases {
-            for directory in searchPath {
-                let path = "\(directory)/\(kind.rawValue)"
-                guard let identity = Self.identity(path) else { continue }
-                if let known = answers.withLock({ $0[path] }), known.identity == identity {
-                    switch known.answer {
-                    case .success(let engine): return engine.summary
-                    case .failure(let failure): return failure.message
-                    }
-                }
-                queue.async { _ = self.answer(kind, path, identity) }
-                return "\(kind.rawValue), \(path), which is being asked for its version"
-            }
+        guard let found = first(of: WasmEngine.Kind.allCases) else {
+            return "none: \(Self.missing(WasmEngine.Kind.allCases).message)"
         }
-        return "none: \(Self.missing(WasmEngine.Kind.allCases).message)"
+        let (isNew, answer) = answers.withLock { answers -> (Bool, Answer?) in
+            if let known = answers[found.path], known.identity == found.identity {
+                return (false, known.answer)
+            }
+            answers[found.path] = (found.identity, nil)
+            return (true, nil)
+        }
+        switch answer {
+        case .success(let engine): return engine.summary
+        case .failure(let failure): return failure.message
+        case nil:
+            // Nobody waits for it; what comes of it is kept.
+            if isNew { Task { try await self.answer(found) } }
+            return "\(found.kind.rawValue), \(found.path), which is being asked for its version"
+        }
     }
 
-    /// As ``find(_:)``; blocks.
-    func look(_ kind: WasmEngine.Kind? = nil) throws -> WasmEngine {
-        let kinds = kind.map { [$0] } ?? WasmEngine.Kind.allCases
+    /// A file that has the name of an engine.
+    private struct Found {
+        let kind: WasmEngine.Kind
+        let path: String
+        let identity: String
+    }
+
+    private func first(of kinds: [WasmEngine.Kind]) -> Found? {
         for kind in kinds {
             for directory in searchPath {
                 let path = "\(directory)/\(kind.rawValue)"
-                if let identity = Self.identity(path) { return try answer(kind, path, identity).get() }
+                guard let identity = Self.identity(path) else { continue }
+                return Found(kind: kind, path: path, identity: identity)
             }
         }
-        throw Self.missing(kinds)
+        return nil
     }
 
     private static func missing(_ kinds: [WasmEngine.Kind]) -> Failure {
@@ -84,30 +80,33 @@ final class WasmEngines: Sendable {
         )
     }
 
-    private func answer(_ kind: WasmEngine.Kind, _ path: String, _ identity: String) -> Answer {
-        let known = answers.withLock { $0[path] }
-        if let known, known.identity == identity { return known.answer }
-        let run = ToolRun(path: path, arguments: [kind.rawValue, "--version"], limit: Self.versionLimit)
-        let answer: Answer
-        switch run.outcome() {
-        case .ended(code: 0, let output):
-            guard let version = WasmEngine.version(output) else {
-                answer = .failure(Self.silent(path, "says no version"))
-                break
-            }
-            answer = .success(WasmEngine(kind: kind, path: path, version: version, identity: identity))
-        case .ended(let code, _): answer = .failure(Self.silent(path, "ended with code \(code)"))
-        // Neither says anything of the file: the next may fare better.
-        case .timedOut, .cancelled:
-            let limit = Self.versionLimit
-            return .failure(.transient(.timeout, "\(path) --version did not end within \(limit)"))
-        case .notStarted(let error):
-            return .failure(
-                .transient(.startFailed, "cannot run \(path): \(errorText(error))\(remedy(error))")
-            )
+    /// What an engine said of its version, or says now.
+    ///
+    /// - Throws: ``Failure``, where its file says nothing of why: the next who asks may fare better.
+    private func answer(_ found: Found) async throws -> Answer {
+        let known = answers.withLock { $0[found.path] }
+        if let known, known.identity == found.identity, let answer = known.answer { return answer }
+        do {
+            let tool = HostTool(found.path, searchPath: searchPath)
+            let answer = Self.answer(try await tool.run(["--version"], within: Self.versionLimit), found)
+            answers.withLock { $0[found.path] = (found.identity, answer) }
+            return answer
+        } catch {
+            answers.withLock { if $0[found.path]?.answer == nil { $0[found.path] = nil } }
+            throw error
         }
-        answers.withLock { $0[path] = (identity, answer) }
-        return answer
+    }
+
+    private static func answer(_ outcome: HostTool.Outcome, _ found: Found) -> Answer {
+        guard outcome.status.isSuccess else {
+            return .failure(silent(found.path, "ended with \(outcome.status)"))
+        }
+        guard let version = WasmEngine.version(outcome.output) else {
+            return .failure(silent(found.path, "says no version"))
+        }
+        return .success(
+            WasmEngine(kind: found.kind, path: found.path, version: version, identity: found.identity)
+        )
     }
 
     private static func silent(_ path: String, _ what: String) -> Failure {

@@ -1,5 +1,6 @@
 internal import ERAContracts
 internal import ERACore
+internal import ERALinux
 internal import Glibc
 
 /// The file of an instance's module, below its unpacked files. Its calls block.
@@ -151,7 +152,7 @@ struct WasmFile {
     /// - Returns: The result, relative to the unpacked files, under the module's name in another directory:
     ///   a module knows the name that it was started by.
     /// - Throws: ``Failure``, and `CancellationError`.
-    func precompile(_ engine: WasmEngine, _ cancellation: ToolRun.Cancellation) throws -> String {
+    func precompile(_ engine: WasmEngine, searchPath: [String]) async throws -> String {
         let directory = "\(files)/\(WasmPlugin.compiledName)"
         guard mkdir(directory, 0o755) == 0 || errno == EEXIST else {
             throw failure("make the directory", directory)
@@ -159,31 +160,19 @@ struct WasmFile {
         chmod(directory, 0o755)
         let base = name.split(separator: "/").last.map(String.init) ?? name
         let result = "\(WasmPlugin.compiledName)/\(base)"
-        let run = ToolRun(
-            path: engine.path,
-            arguments: engine.compileArguments(name, into: result),
-            directory: files,
-            limit: WasmPlugin.compileLimit,
-            cancellation: cancellation
+        let outcome = try await HostTool(engine.path, searchPath: searchPath).run(
+            engine.compileArguments(name, into: result),
+            in: files,
+            within: WasmPlugin.compileLimit
         )
-        switch run.outcome() {
-        case .ended(code: 0, _):
-            chmod("\(files)/\(result)", 0o644)
-            return result
-        case .ended(let code, let output):
-            let text = output.split { $0.isNewline }.first.map { ": \($0.prefix(500))" } ?? ""
+        guard outcome.status.isSuccess else {
+            let text = outcome.output.split { $0.isNewline }.first.map { ": \($0.prefix(500))" } ?? ""
             throw Failure.permanent(
                 .moduleRefused,
-                "\(engine.shown) cannot compile \(name) (exit code \(code))\(text)"
-            )
-        case .cancelled: throw CancellationError()
-        case .timedOut(let limit):
-            throw Failure.transient(.timeout, "\(engine.shown) did not compile \(name) within \(limit)")
-        case .notStarted(let error):
-            throw Failure.transient(
-                .startFailed,
-                "cannot run \(engine.path): \(errorText(error))\(remedy(error))"
+                "\(engine.shown) cannot compile \(name) (\(outcome.status))\(text)"
             )
         }
+        chmod("\(files)/\(result)", 0o644)
+        return result
     }
 }

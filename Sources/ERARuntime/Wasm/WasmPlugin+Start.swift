@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+internal import ERALinux
 internal import Glibc
 
 extension Failure.Code {
@@ -16,6 +17,8 @@ extension WasmPlugin {
     static let volumesName = ".era-volumes"
     /// Where the precompiled module is, under the module's own name, below the unpacked files.
     static let compiledName = ".era-compiled"
+    /// Where modules are read.
+    private static let reading = BlockingQueue(label: "era.wasm")
 
     public func install(
         _ instance: PreparedInstance,
@@ -30,12 +33,14 @@ extension WasmPlugin {
         try await workloads.makeFiles(instance, progress: progress)
         let files = workloads.place(instance.id).filesDirectory
         let searchPath = host.options.searchPath
-        let handle = try await engines.blocking { cancellation in
+        let file = try await Self.reading.run {
             let file = try WasmFile(instance, files: files, searchPath: searchPath)
             try file.check(for: engine, memoryLimit: spec.resources.memory)
-            var handle = WasmHandle(engine: engine, module: file.name)
-            if engine.canPrecompile { handle.precompiled = try file.precompile(engine, cancellation) }
-            return handle
+            return file
+        }
+        var handle = WasmHandle(engine: engine, module: file.name)
+        if engine.canPrecompile {
+            handle.precompiled = try await file.precompile(engine, searchPath: searchPath)
         }
         _ = try launch(instance, handle)
         try await workloads.claim(instance.id)

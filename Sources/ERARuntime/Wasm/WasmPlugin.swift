@@ -17,13 +17,11 @@ public struct WasmPlugin: RuntimePlugin {
     let workloads: ShimWorkloads
     let engines: WasmEngines
 
-    /// Makes the plugin; starts nothing. Waits for the engine to say its version.
+    /// Makes the plugin; starts nothing.
     public init(_ host: ShimHost) {
         self.host = host
         workloads = host.workloads(of: .wasm)
         engines = WasmEngines(searchPath: host.options.searchPath)
-        // What is wrong with it is remembered, and told where it matters.
-        _ = try? engines.look()
     }
 
     /// The engine in it is the one that the next installation would use.
@@ -39,10 +37,10 @@ public struct WasmPlugin: RuntimePlugin {
         )
     }
 
-    /// The engine that a daemon with this PATH would use, and what it lacks; or what is wrong. Blocks.
-    public static func engine(searchPath: [String]) -> (isUsable: Bool, text: String) {
+    /// The engine that a daemon with this PATH would use, and what it lacks; or what is wrong.
+    public static func engine(searchPath: [String]) async -> (isUsable: Bool, text: String) {
         do {
-            return (true, try WasmEngines(searchPath: searchPath).look().summary)
+            return (true, try await WasmEngines(searchPath: searchPath).find(nil).summary)
         } catch let failure as Failure {
             return (false, failure.message)
         } catch {

@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+internal import ERALinux
 import Glibc
 
 /// Instances and volumes below ERA's data directory, secrets from a directory of files.
@@ -92,9 +93,7 @@ public struct LocalWorkspace: Workspace {
     func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result(catching: body)) }
-        }
+        try await queue.run(body)
     }
 
     /// Opens the deployment's directory of a kind for `body`; does nothing where there is none.

@@ -70,7 +70,8 @@ struct DoctorCommand: AsyncParsableCommand {
             let searchPath = (try? HostFacts(.current()))?.searchPath ?? []
             return [
                 HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
-                HostChecks.openFiles(), HostChecks.modules(WasmPlugin.engine(searchPath: searchPath)),
+                HostChecks.openFiles(),
+                HostChecks.modules(await WasmPlugin.engine(searchPath: searchPath)),
                 HostChecks.containers(await ContainerPlugin.survey(searchPath: searchPath)),
                 HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
                 HostChecks.socketPath(Composition.absolute(connection.socketPath)),

@@ -12,6 +12,8 @@ struct MemoryRelease: Service {
     private static let period = Duration.seconds(30)
     /// Bytes by which it must have grown; what it fetches back after a release is less.
     private static let growthLimit = 8 << 20
+    /// The same right after a release, once: that may have come in the midst of a burst.
+    private static let secondGrowthLimit = 1 << 20
     /// Of the C library, which would make eight for each processor.
     private static let heapLimit: Int32 = 2
 
@@ -20,11 +22,14 @@ struct MemoryRelease: Service {
         await cancelWhenGracefulShutdown {
             var pause = Self.firstPause
             var base = 0
+            var limit = Self.growthLimit
             while !Task.isCancelled {
                 // Cancelled, the loop ends by its condition.
                 try? await Task.sleep(for: pause)
                 pause = Self.period
-                guard era_memory_resident() >= base + Self.growthLimit else { continue }
+                let hasGrown = era_memory_resident() >= base + limit
+                limit = hasGrown && limit == Self.growthLimit ? Self.secondGrowthLimit : Self.growthLimit
+                guard hasGrown else { continue }
                 era_memory_release()
                 base = era_memory_resident()
             }

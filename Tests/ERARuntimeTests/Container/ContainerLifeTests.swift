@@ -189,7 +189,7 @@ struct ContainerLifeTests {
             try await containers.run(instance, plugin)
             let environment = try await plugin.probeEnvironment(instance)
             let prefix = environment.commandPrefix
-            let tool = HostTool(prefix[0], searchPath: ["/usr/bin", "/bin"], queue: plugin.queue)
+            let tool = HostTool(prefix[0], searchPath: ["/usr/bin", "/bin"])
             let check = ["/bin/sh", "-c", "busybox test -e /etc/passwd && echo $ERA_NAME; exit 4"]
             let outcome = try await tool.run(prefix.dropFirst() + check, within: .seconds(20))
             #expect(outcome == HostTool.Outcome(status: .code(4), output: "app\n"))

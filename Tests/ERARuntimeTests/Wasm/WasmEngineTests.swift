@@ -40,7 +40,7 @@ import Testing
         )
         #expect(
             engine.compileArguments("bin/app.wasm", into: "out")
-                == ["wasmtime", "compile", "-o", "out", "./bin/app.wasm"]
+                == ["compile", "-o", "out", "./bin/app.wasm"]
         )
     }
 

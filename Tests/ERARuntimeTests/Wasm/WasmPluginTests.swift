@@ -74,7 +74,7 @@ struct WasmPluginTests {
     @Test func `a module has its arguments, its variables and its volumes, and nothing else`() async throws {
         try await ProcessHost.with { host in
             let plugin = host.wasmPlugin()
-            var instance = try host.moduleInstance(Self.teller) { $0.args = ["one", "--two"] }
+            var instance = try await host.moduleInstance(Self.teller) { $0.args = ["one", "--two"] }
             instance.environment = [("MODE", SecretText("prod"))]
             let volume = host.root + "/volume"
             makeDirectories(volume)
@@ -103,7 +103,7 @@ struct WasmPluginTests {
     @Test func `a module that never pauses is stopped, and its daemon's next`() async throws {
         try await ProcessHost.with { host in
             let plugin = host.wasmPlugin()
-            let instance = try host.moduleInstance(Self.spinner)
+            let instance = try await host.moduleInstance(Self.spinner)
             try await run(instance, plugin)
             let pid = try #require(try await plugin.status(instance.id).pid)
             let next = host.wasmPlugin()
@@ -120,7 +120,7 @@ struct WasmPluginTests {
     @Test func `a trap ends with a code, and the log says what it was`() async throws {
         try await ProcessHost.with { host in
             let plugin = host.wasmPlugin()
-            let instance = try host.moduleInstance(Self.trap)
+            let instance = try await host.moduleInstance(Self.trap)
             try await run(instance, plugin)
             #expect(try await exit(instance.id, plugin) == .code(1))
             #expect(try await output(instance.id, plugin).contains("unreachable"))
@@ -144,7 +144,7 @@ struct WasmPluginTests {
     ) async throws {
         try await ProcessHost.with { host in
             let plugin = host.wasmPlugin()
-            let instance = try host.moduleInstance(text) {
+            let instance = try await host.moduleInstance(text) {
                 $0.resources = ResourceLimits(memory: ByteCount(1 << 20))
             }
             let engine = try await plugin.engines.find(nil)
@@ -160,7 +160,7 @@ struct WasmPluginTests {
         try await ProcessHost.with { host in
             let plugin = host.wasmPlugin()
             let source = host.root + "/app.wasm"
-            WasmTools.assemble(Self.spinner, into: source)
+            try await WasmTools.assemble(Self.spinner, into: source)
             var instance = try host.moduleInstance(file: source) { $0.command = [source] }
             instance.artifact = nil
             let handle = try await plugin.install(instance)
@@ -185,7 +185,7 @@ struct WasmPluginTests {
             let wasm = WasmPlugin(shims)
             let first = try host.instance("exec sleep 1000", revision: 1)
             try await host.run(first, native)
-            let second = try host.moduleInstance(Self.spinner, revision: 2) {
+            let second = try await host.moduleInstance(Self.spinner, revision: 2) {
                 $0.runtime.config = ["engine": "wasmkit"]
             }
             let handle = try await wasm.install(second)
@@ -205,7 +205,10 @@ struct WasmPluginTests {
         let samples =
             "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/") + "/samples/wasm"
         try await ProcessHost.with { host in
-            WasmTools.assemble(text(of: samples + "/mailbox.wat"), into: host.root + "/mailbox.wasm")
+            try await WasmTools.assemble(
+                text(of: samples + "/mailbox.wat"),
+                into: host.root + "/mailbox.wasm"
+            )
             #expect(text(of: host.root + "/mailbox.wasm") == text(of: samples + "/mailbox.wasm"))
             let plugin = host.wasmPlugin()
             var instance = try host.moduleInstance(file: samples + "/mailbox.wasm") {

@@ -108,7 +108,7 @@ import Testing
         try await with { host, plugin, engines in
             let instance = try module(host)
             install(
-                "#!/bin/sh\n[ $1 = compile ] || exec echo 30.0.0\necho 'bad function 7' >&2; exit 3",
+                "#!/bin/sh\n[ $1 = compile ] || exec /bin/echo 30.0.0\necho 'bad function 7' >&2; exit 3",
                 engines
             )
             let failure = await #expect(throws: Failure.self) { try await plugin.install(instance) }
@@ -122,7 +122,7 @@ import Testing
             let instance = try module(host)
             let compiling = host.root + "/compiling"
             let script =
-                "#!/bin/sh\n[ $1 = compile ] || exec echo 30.0.0\necho $$ >\(compiling)\nexec /bin/sleep 1000"
+                "#!/bin/sh\n[ $1 = compile ] || exec /bin/echo 30.0.0\necho $$ >\(compiling)\nexec /bin/sleep 1000"
             install(script, engines)
             let installation = Task { try await plugin.install(instance) }
             var pid: Int32 = 0
@@ -169,33 +169,5 @@ import Testing
             unlink(engines + "/wasmtime")
             #expect(plugin.description.details["engine"]?.hasPrefix("none: ") == true)
         }
-    }
-
-    @Test func `a tool that hangs is ended with all that it started, and one that floods is cut`() {
-        let hung = ToolRun(
-            path: "/bin/sh",
-            arguments: ["sh", "-c", "sleep 1000 & sleep 1000"],
-            limit: .milliseconds(200)
-        )
-        #expect(hung.outcome() == .timedOut(.milliseconds(200)))
-        let flood = ToolRun(
-            path: "/bin/sh",
-            arguments: ["sh", "-c", "head -c 3000000 /dev/zero; exit 3"],
-            limit: .seconds(60)
-        )
-        guard case .ended(3, let output) = flood.outcome() else {
-            return #expect(Bool(false), "it ended otherwise")
-        }
-        #expect(output.utf8.count == ToolRun.outputLimit)
-        let silent = ToolRun(
-            path: "/bin/sh",
-            arguments: ["sh", "-c", "exec >&- 2>&-; sleep 0.1"],
-            limit: .seconds(60)
-        )
-        #expect(silent.outcome() == .ended(code: 0, output: ""))
-        #expect(
-            ToolRun(path: "/nonexistent", arguments: ["x"], limit: .seconds(1)).outcome()
-                == .notStarted(ENOENT)
-        )
     }
 }

@@ -1,6 +1,7 @@
 import ERAContracts
 import ERACore
 import Glibc
+import Testing
 
 @testable import ERARuntime
 
@@ -57,14 +58,11 @@ enum WasmTools {
     }
 
     /// Makes a module of its text.
-    static func assemble(_ text: String, into path: String) {
+    static func assemble(_ text: String, into path: String) async throws {
         write(text, to: path + ".wat")
-        let run = ToolRun(
-            path: assembler ?? "",
-            arguments: ["wat2wasm", path + ".wat", "-o", path],
-            limit: .seconds(60)
-        )
-        precondition(run.outcome() == .ended(code: 0, output: ""), "\(run.outcome())")
+        let tool = HostTool(try #require(assembler), searchPath: searchPath)
+        let outcome = try await tool.run([path + ".wat", "-o", path], within: .seconds(60))
+        try #require(outcome == HostTool.Outcome(status: .code(0), output: ""))
     }
 }
 
@@ -83,9 +81,9 @@ extension ProcessHost {
         name: String = "app",
         revision: Int = 1,
         change: (inout DeploymentSpec) -> Void = { _ in }
-    ) throws -> PreparedInstance {
+    ) async throws -> PreparedInstance {
         let path = "\(root)/\(name)-\(revision).wasm"
-        WasmTools.assemble(text, into: path)
+        try await WasmTools.assemble(text, into: path)
         return try moduleInstance(file: path, name: name, revision: revision, change: change)
     }
 

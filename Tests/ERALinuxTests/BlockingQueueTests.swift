@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 import Testing
 
-@testable import ERARuntime
+import ERALinux
 
 /// Calls that block take so many threads and no more.
 @Suite struct BlockingQueueTests {
