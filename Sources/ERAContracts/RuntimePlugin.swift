@@ -13,6 +13,16 @@ public protocol RuntimePlugin: Sendable {
     /// - Returns: What is wrong, as field path below `spec` and message; empty when the spec is acceptable.
     func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem]
 
+    /// Makes beforehand what ``install(_:progress:)`` would make and what disturbs nobody: the update of what
+    /// serves takes so much less time. Called or not, once or often; `install` makes what is missing, and
+    /// ``delete(_:)`` removes it.
+    ///
+    /// - Parameter progress: As for `install`.
+    func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws
+
     /// Makes what the runtime needs to start the instance (unpacks, bundles, compiles) in its directory.
     ///
     /// - Parameter progress: Told how far it has come, where that takes long.
@@ -63,6 +73,12 @@ public protocol RuntimePlugin: Sendable {
 }
 
 extension RuntimePlugin {
+    /// Leaves everything to `install`.
+    public func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {}
+
     /// Installs for somebody who does not show how far it has come.
     public func install(_ instance: PreparedInstance) async throws -> InstanceHandle {
         try await install(instance) { _ in }

@@ -31,6 +31,7 @@ public struct StepTimeLimits: Sendable {
     public var validate = Duration.seconds(30)
     /// Without any progress; how long a download may take as a whole, the fetcher limits itself.
     public var fetch = Duration.seconds(600)
+    /// Without any progress.
     public var prepare = Duration.seconds(60)
     /// Without any progress.
     public var install = Duration.seconds(600)

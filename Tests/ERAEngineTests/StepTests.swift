@@ -1,6 +1,7 @@
 import ERAContracts
 import ERACore
 import ERAEngine
+import Synchronization
 import Testing
 
 @testable import ERATestKit
@@ -55,6 +56,39 @@ import Testing
         #expect(view.step == .stop(RevisionNumber(1)))
         #expect(view.wait?.reason == .stopping)
         #expect(view.wait?.until.map { $0 >= begun + .seconds(10) && $0 < begun + .seconds(20) } == true)
+    }
+
+    @Test func `an update unpacks while the old version serves, and a first version when it is installed`()
+        throws
+    {
+        let world = World()
+        world.faults.stall("stage")
+        world.put(app())
+        world.pass(.seconds(5))
+        #expect(try world.phase(app()) == .running)
+        world.put(app { $0.minor = 1 })
+        world.pass(.seconds(5))
+        let view = try #require(try world.view(app()))
+        #expect(view.step == .prepare(RevisionNumber(2)))
+        #expect(view.record.servedRevision == RevisionNumber(1))
+        #expect(world.simulation.host.running.map(\.revision) == [RevisionNumber(1)])
+        world.faults.unstall()
+        world.pass(.seconds(70))
+        #expect(try world.view(app())?.record.servedRevision == RevisionNumber(2))
+    }
+
+    @Test func `what cannot be unpacked never stops what serves`() throws {
+        let world = World()
+        world.put(app())
+        world.pass(.seconds(5))
+        world.faults.fail("stage")
+        world.put(app { $0.minor = 1 })
+        world.pass(.seconds(600))
+        let journal = world.journal(app())
+        #expect(journal.contains { $0.hasPrefix("stepFailed(Prepare revision 2") })
+        #expect(!journal.contains { $0.contains("Stop revision 1") })
+        #expect(world.simulation.host.running.map(\.revision) == [RevisionNumber(1)])
+        #expect(world.simulation.host.state.withLock { $0.starts.values.max() } == 1)
     }
 
     @Test func `a delete interrupts an install, and what is half done is removed`() throws {

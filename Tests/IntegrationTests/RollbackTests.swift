@@ -77,6 +77,28 @@ struct RollbackTests {
         }
     }
 
+    @Test func `an archive that cannot be unpacked never stops what serves`() async throws {
+        try await Machine.with { machine in
+            try await machine.daemon()
+            let app = App(name: "web", port: try machine.port())
+            try machine.declare(app)
+            try await machine.runs(app)
+            let process = try #require(await machine.deployment("web")?.instance?.pid.flatMap(Process.init))
+            let script = "cd \"$0\" && echo x > out && mkdir in && cd in && tar -Pcf ../bad.tar ../out"
+            let end = try await machine.program("/bin/sh", ["-c", script, machine.root]).wait(
+                within: .seconds(30)
+            )
+            #expect(end == .code(0))
+            var next = app.at("2.0.0")
+            next.more = "artifact: {source: \"file://\(machine.root)/bad.tar\"}"
+            try machine.declare(next)
+            try await rolledBack(machine, app, revisions: 2)
+            #expect(process.isAlive)
+            #expect(await machine.deployment("web")?.instance?.pid == process.pid)
+            try await machine.holds([app])
+        }
+    }
+
     /// Waits until the old version serves and the new one is known as bad.
     private func rolledBack(_ machine: Machine, _ app: App, revisions: Int) async throws {
         let object = try await machine.reaches("web", "is rolled back") {

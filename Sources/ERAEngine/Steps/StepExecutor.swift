@@ -14,6 +14,9 @@ struct StepExecutor: Sendable {
         /// Revisions that may have processes now.
         let active: Set<RevisionNumber>
         let progress: @Sendable (StepProgress) -> Void
+
+        /// Whether another revision may serve meanwhile: what can be made beforehand is.
+        var replaces: Bool { active.contains { $0 != step.revision } }
     }
 
     /// - Throws: ``Failure``, and whatever an adapter throws: the engine counts that as transient.
@@ -26,8 +29,11 @@ struct StepExecutor: Sendable {
         case .fetch(let revision):
             return .fetched(try await artifact(revision, record, progress: order.progress))
         case .prepare(let revision):
-            _ = try await prepared(revision, record)
+            let instance = try await prepared(revision, record)
             try await checkPorts(revision, order)
+            if order.replaces {
+                try await plugin(try spec(revision, record)).stage(instance, progress: order.progress)
+            }
             return .done
         case .install(let revision):
             let plugin = try plugin(try spec(revision, record))

@@ -70,8 +70,8 @@ extension Step {
     /// Whether people may want to see it while it is in progress.
     var isSlow: Bool {
         switch self {
-        case .fetch, .install, .stop, .removeVolumes: true
-        case .validate, .prepare, .start, .remove, .purge: false
+        case .fetch, .prepare, .install, .stop, .removeVolumes: true
+        case .validate, .start, .remove, .purge: false
         }
     }
 }

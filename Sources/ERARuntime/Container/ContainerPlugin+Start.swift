@@ -6,10 +6,27 @@ internal import ERAOCI
 internal import Glibc
 
 extension ContainerPlugin {
+    public func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws { _ = try await unpack(instance, progress: progress) }
+
     public func install(
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> InstanceHandle {
+        let name = try await unpack(instance, progress: progress)
+        try await workloads.claim(instance.id)
+        return InstanceHandle(version: Self.handleVersion, payload: .object(["rootfs": .string(name)]))
+    }
+
+    /// Makes the image's root file system where it is not there yet, and checks what is to run in it.
+    ///
+    /// - Returns: Its name.
+    private func unpack(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> String {
         guard let artifact = instance.artifact else {
             throw Failure.permanent(
                 .invalidSpec,
@@ -28,8 +45,7 @@ extension ContainerPlugin {
             // What is wrong with command or user is found out before anything is stopped for it.
             _ = try words(instance, image.config, root: roots.path(name))
         }
-        try await workloads.claim(instance.id)
-        return InstanceHandle(version: Self.handleVersion, payload: .object(["rootfs": .string(name)]))
+        return name
     }
 
     public func start(_ instance: PreparedInstance, handle: InstanceHandle) async throws {

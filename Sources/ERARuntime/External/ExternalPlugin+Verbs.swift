@@ -13,23 +13,31 @@ extension ExternalPlugin {
         }
     }
 
-    public func install(
+    /// Unpacks the artifact; the plugin is not asked, since it may not know that another revision serves.
+    public func stage(
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void
-    ) async throws -> InstanceHandle {
+    ) async throws {
         let directory = directory(instance.id)
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw Failure.system("make the directory", directory)
         }
-        if let artifact = instance.artifact, let files = files(of: instance) {
-            try await options.unpacker.unpack(
-                artifact.path,
-                name: artifact.name,
-                format: instance.spec.artifact?.format ?? .auto,
-                into: files,
-                progress: progress
-            )
-        }
+        guard let artifact = instance.artifact, let files = files(of: instance) else { return }
+        try await options.unpacker.unpack(
+            artifact.path,
+            name: artifact.name,
+            format: instance.spec.artifact?.format ?? .auto,
+            into: files,
+            progress: progress
+        )
+    }
+
+    public func install(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws -> InstanceHandle {
+        try await stage(instance, progress: progress)
+        let directory = directory(instance.id)
         return try await effects.run {
             let answer = try await caller.call(
                 .whole("install", instance, directory: directory, files: files(of: instance)),

@@ -3,6 +3,11 @@ public import ERACore
 internal import Glibc
 
 extension ProcessPlugin {
+    public func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws { try await workloads.makeFiles(instance, progress: progress) }
+
     public func install(
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void

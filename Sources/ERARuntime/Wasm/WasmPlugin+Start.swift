@@ -20,6 +20,11 @@ extension WasmPlugin {
     /// Where modules are read.
     private static let reading = BlockingQueue(label: "era.wasm")
 
+    public func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws { try await workloads.makeFiles(instance, progress: progress) }
+
     public func install(
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void

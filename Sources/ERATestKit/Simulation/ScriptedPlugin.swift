@@ -24,6 +24,17 @@ struct ScriptedPlugin: RuntimePlugin {
         }
     }
 
+    func stage(
+        _ instance: PreparedInstance,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {
+        try await faults.perform("stage \(instance.id)", incarnation, of: instance.id.deployment) {
+            if !host.state.withLock({ $0.workspaces.contains(instance.id) }) {
+                host.violation("stage of \(instance.id), which has no place")
+            }
+        }
+    }
+
     func install(
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void

@@ -69,11 +69,14 @@ struct DeploymentPlan: Equatable, Sendable {
         }
         steps.append("validate it with the plugin \(spec.runtime.plugin)")
         if let artifact = spec.artifact { steps.append("fetch \(artifact.source) and verify it") }
-        steps.append("prepare directories, secrets, volumes, ports")
         if replaces {
+            let unpacks = spec.artifact == nil ? "" : ", and unpack it"
+            steps.append("prepare directories, secrets, volumes, ports\(unpacks)")
             steps.append(
                 "stop what runs (\(spec.stop.signal.rawValue), grace \(spec.stop.grace.manifestText))"
             )
+        } else {
+            steps.append("prepare directories, secrets, volumes, ports")
         }
         steps += ["install", "start", "wait until it is healthy" + healthDetail(spec.health)]
         if replaces, spec.update.bakeSeconds > 0 {
