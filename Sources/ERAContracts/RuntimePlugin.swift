@@ -49,6 +49,10 @@ public protocol RuntimePlugin: Sendable {
     /// - Throws: ``Failure`` with code `StopStuck` when processes outlive the kill.
     func stop(_ id: InstanceID, _ stop: StopSpec) async throws
 
+    /// Lets go of what a stop keeps for the deployment's next instance: listening sockets. Called before an
+    /// instance of another plugin starts that is given none and may open them itself.
+    func release(_ key: DeploymentKey) async
+
     /// Removes what `install` made. Succeeds when nothing is left. The instance must be stopped.
     ///
     /// The instance's output stays readable where it is kept in ``PreparedInstance/directory``, which is
@@ -78,6 +82,9 @@ extension RuntimePlugin {
         _ instance: PreparedInstance,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws {}
+
+    /// There is nothing that a stop keeps.
+    public func release(_ key: DeploymentKey) async {}
 
     /// Installs for somebody who does not show how far it has come.
     public func install(_ instance: PreparedInstance) async throws -> InstanceHandle {

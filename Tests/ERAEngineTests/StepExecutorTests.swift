@@ -58,6 +58,31 @@ import Testing
         )
     }
 
+    @Test func `sockets that another plugin keeps are let go of before a start that is given none`()
+        async throws
+    {
+        let other = try #require(PluginName(rawValue: "other"))
+        let passing = try record { $0.ports[0].passSocket = true }
+        var next = try declared(app(1))
+        next.spec.runtime.plugin = other
+        guard
+            case .declare(let kind) = DeploymentRecord.change(
+                of: passing,
+                to: next,
+                templateHash: templateHash(of: next.spec),
+                origin: Origin(source: "api", path: nil),
+                uid: "uid",
+                at: simulation.clock.now().wall
+            )
+        else { throw CancellationError() }
+        let both = try passing.applying(JournalEvent(at: simulation.clock.now(), kind))
+        let spec = try #require(both.revisions[RevisionNumber(2)]?.spec)
+        #expect(both.pluginsWithSockets(besides: spec) == [.process])
+        next.spec.ports[0].passSocket = true
+        #expect(both.pluginsWithSockets(besides: next.spec) == [])
+        #expect(both.pluginsWithSockets(besides: try #require(both.revisions[first]?.spec)) == [])
+    }
+
     /// What is not declared is refused, never faked (design.md §5, "Capabilities are declared").
     @Test(arguments: PluginDescription.Capability.allCases)
     func `a capability that the plugin lacks is refused at Validating`(

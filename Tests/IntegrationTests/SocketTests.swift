@@ -52,6 +52,25 @@ struct SocketTests {
         }
     }
 
+    @Test func `a version that opens its port itself follows one that was given it, and the other way round`()
+        async throws
+    {
+        try await Machine.with { machine in
+            try await machine.daemon()
+            var app = App(name: "web", port: try machine.port(), passSocket: true)
+            for step in 1...4 {
+                app.version = "\(step).0.0"
+                app.passSocket.toggle()
+                try machine.declare(app)
+                try await machine.runs(app)
+            }
+            #expect(
+                try await machine.client.events(machine.key("web")).allSatisfy { $0.reason != "RollingBack" }
+            )
+            try await machine.holds([app])
+        }
+    }
+
     @Test func `no connection is refused when the daemon is killed in the middle of updates`() async throws {
         try await Machine.with { machine in
             var daemon = try await machine.daemon()

@@ -11,6 +11,13 @@ extension DeploymentRecord {
         }
     }
 
+    /// Plugins that may keep listening sockets which an instance of this spec is not given.
+    public func pluginsWithSockets(besides spec: DeploymentSpec) -> Set<PluginName> {
+        guard !spec.ports.contains(where: \.passSocket) else { return [] }
+        let others = revisions.values.filter { $0.spec.ports.contains(where: \.passSocket) }
+        return Set(others.map(\.spec.runtime.plugin)).subtracting([spec.runtime.plugin])
+    }
+
     /// Every volume that the deployment may have on disk, once: as it is declared now, or, where it no longer
     /// is, as the newest revision that had it says. So the last word on `retain` counts.
     public var volumes: [VolumeSpec] {

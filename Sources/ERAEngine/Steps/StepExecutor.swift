@@ -132,8 +132,10 @@ struct StepExecutor: Sendable {
     }
 
     private func start(_ revision: RevisionNumber, _ record: DeploymentRecord) async throws {
-        let plugin = try plugin(try spec(revision, record))
+        let spec = try spec(revision, record)
+        let plugin = try plugin(spec)
         let instance = try await prepared(revision, record)
+        for other in record.pluginsWithSockets(besides: spec) { await plugins[other]?.release(record.key) }
         if let handle = record.handles[revision] {
             try await plugin.start(instance, handle: handle)
         } else {

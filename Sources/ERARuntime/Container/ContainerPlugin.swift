@@ -71,6 +71,8 @@ public struct ContainerPlugin: RuntimePlugin {
 
     // MARK: The end
 
+    public func release(_ key: DeploymentKey) async { await workloads.release(key) }
+
     public func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
         try await workloads.stop(id, stop)
         // Another plugin's instance may run; ours does not any more.

@@ -36,6 +36,8 @@ public struct ProcessPlugin: RuntimePlugin {
 
     public func stop(_ id: InstanceID, _ stop: StopSpec) async throws { try await workloads.stop(id, stop) }
 
+    public func release(_ key: DeploymentKey) async { await workloads.release(key) }
+
     public func delete(_ id: InstanceID) async throws { try await workloads.delete(id) }
 
     public func instances() async throws -> [InstanceID] { try workloads.instances() }

@@ -25,8 +25,10 @@ extension ShimClient {
     }
 
     /// Tells a shim that holds nothing but sockets to let go of them; others ignore it.
-    func release(_ holder: String, _ place: ShimPlace) async {
-        _ = await request("release", of: holder, place)
+    ///
+    /// - Parameter isAwaited: Whether to wait until it has; one that ignores it costs the whole limit.
+    func release(_ holder: String, _ place: ShimPlace, isAwaited: Bool = false) async {
+        _ = await request("release", of: holder, place, untilEnd: isAwaited)
     }
 
     /// Lets go of the sockets of a deployment, unless an instance other than this is still installed.
@@ -37,16 +39,21 @@ extension ShimClient {
         let others = try allNamesInDirectory(String(parent)).contains { name in
             name != place.instance.revision.description && access("\(parent)/\(name)/shim", F_OK) == 0
         }
-        guard !others else { return }
+        if !others { await releaseSockets(place) }
+    }
+
+    /// Lets go of the sockets that are kept for a deployment's next instance.
+    func releaseSockets(_ place: ShimPlace) async {
         for name in namesInDirectory(place.runDirectory, prefix: place.deploymentTag + ".")
-        where name.contains(".h") { await release(name, place) }
+        where name.contains(".h") { await release(name, place, isAwaited: true) }
     }
 
     /// One line and its answer on a connection of its own, with the descriptors beside it.
     private func request(
         _ line: String,
         of name: String,
-        _ place: ShimPlace
+        _ place: ShimPlace,
+        untilEnd: Bool = false
     ) async -> [(address: String, descriptor: Int32)]? {
         let connection = era_spawn_connect(place.runDirectory, name)
         guard connection >= 0 else {
@@ -63,6 +70,7 @@ extension ShimClient {
         var count: Int32 = 0
         let length = era_spawn_receive(connection, &bytes, bytes.count, &descriptors, 64, &count)
         guard length > 0 else { return nil }
+        if untilEnd { _ = await isReadable(connection, within: Self.answerLimit) }
         let lines = String(decoding: bytes[..<length], as: UTF8.self).split(separator: "\n")
         let received = descriptors[..<Int(count)]
         guard lines.count >= received.count else {

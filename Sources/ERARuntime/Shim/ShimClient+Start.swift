@@ -68,12 +68,22 @@ extension ShimClient {
     private func launchShim(_ launch: ShimLaunch, _ place: ShimPlace, lock: Int32) async throws {
         makeDirectories(place)
         let holders = await holders(place)
-        var open = holders.flatMap { $0.sockets.map(\.descriptor) }
+        let wanted = Set(launch.sockets.map(\.address))
+        for holder in holders {
+            let others = holder.sockets.filter { !wanted.contains($0.address) }
+            for socket in others { close(socket.descriptor) }
+            // What the workload opens by itself must be free before it starts.
+            if !others.isEmpty {
+                await release(holder.name, place, isAwaited: holder.name.contains(".h"))
+            }
+        }
+        let held = holders.flatMap { $0.sockets.filter { wanted.contains($0.address) } }
+        var open = held.map(\.descriptor)
         defer { for descriptor in open { close(descriptor) } }
 
         var passed: [Int32] = []
         for socket in launch.sockets {
-            if let held = holders.lazy.flatMap(\.sockets).first(where: { $0.address == socket.address }) {
+            if let held = held.first(where: { $0.address == socket.address }) {
                 passed.append(held.descriptor)
             } else {
                 let descriptor = try bind(socket)

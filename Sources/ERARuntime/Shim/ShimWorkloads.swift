@@ -46,6 +46,11 @@ struct ShimWorkloads: Sendable {
         try await shims.stop(id, signal: stop.signal.number, grace: stop.signal == .kill ? .zero : stop.grace)
     }
 
+    func release(_ key: DeploymentKey) async {
+        // Whose sockets they are does not depend on the revision.
+        await shims.releaseSockets(place(InstanceID(key, RevisionNumber(1))))
+    }
+
     func delete(_ id: InstanceID) async throws {
         let place = place(id)
         guard access(place.directory, F_OK) == 0 else {

@@ -61,6 +61,8 @@ struct ScriptedPlugin: RuntimePlugin {
         }
     }
 
+    func release(_ key: DeploymentKey) async { faults.chronicle.log("release \(key)") }
+
     func status(_ id: InstanceID) async throws -> InstanceStatus {
         try faults.ensureAlive(incarnation)
         faults.chronicle.count("status")
