@@ -96,6 +96,7 @@ extension Check {
         Check("stop-ends-everything", "stop ends every process, also what ignores the signal or has left") {
             trial in
             try await trial.run()
+            try await trial.settled()
             try await trial.stop()
             try trial.expectNothingRuns(after: "stop")
             try await trial.expectStatus("installed", "exited", "absent", after: "stop")

@@ -84,6 +84,19 @@ struct Trial: Sendable {
         throw Broken("after start the status is \(last.word), and should be running")
     }
 
+    /// Waits until what runs has started all that it starts: nothing has come for a while.
+    func settled() async throws {
+        let limit = ContinuousClock.now + ConformanceSuite.startLimit
+        var last = MarkedProcesses.all(token)
+        var calm = 0
+        while calm < 10, ContinuousClock.now < limit {
+            try await pause(.milliseconds(50))
+            let now = MarkedProcesses.all(token)
+            calm = now == last ? calm + 1 : 0
+            last = now
+        }
+    }
+
     func stop(_ revision: Int = 1) async throws { try await plugin.stop(instance(revision).id, spec.stop) }
 
     func delete(_ revision: Int = 1) async throws { try await plugin.delete(instance(revision).id) }
