@@ -68,16 +68,17 @@ static int set_capabilities(uint64_t kept) {
 /// The wrappers of the C library for set*id would ask every thread of the parent to follow; hence syscall(2).
 static void become(
     const char *const *candidates, char *const *arguments, char *const *environment, const char *directory,
-    const struct era_probe_user *user, int output, volatile int *code) {
+    const struct era_probe_user *user, const int streams[3], volatile int *code) {
     for (int signal_number = 1; signal_number < NSIG; signal_number++) {
         // The table of handlers is the child's own; an ignored SIGPIPE of the daemon ends here as well.
         struct sigaction action = {.sa_handler = SIG_DFL};
         sigaction(signal_number, &action, NULL);
     }
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) goto failed;
     if (setpgid(0, 0) != 0) goto failed;
-    if (dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) goto failed;
+    for (int number = 0; number < 3; number++)
+        if (dup2(streams[number] < 0 ? null : streams[number], number) < 0) goto failed;
     // Works on kernels since 5.9; on older ones everything of ours is close-on-exec anyway.
     syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
     umask(077);
@@ -118,7 +119,7 @@ failed:
 
 int era_probe_spawn(
     const char *const *candidates, char *const *arguments, char *const *environment, const char *directory,
-    const struct era_probe_user *user, int output, pid_t *child) {
+    const struct era_probe_user *user, const int streams[3], pid_t *child) {
     volatile int code = 0;
     sigset_t all, previous;
     sigfillset(&all);
@@ -126,7 +127,7 @@ int era_probe_spawn(
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     pid_t process = vfork();
     if (process == 0) {
-        become(candidates, arguments, environment, directory, user, output, &code);
+        become(candidates, arguments, environment, directory, user, streams, &code);
         _exit(127);
     }
     int error = process < 0 ? errno : 0;

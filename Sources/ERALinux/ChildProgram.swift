@@ -3,8 +3,7 @@ internal import Glibc
 
 /// A program to start as a ``Child``, with nothing of ours but what is said here.
 ///
-/// Its standard input is empty, both outputs are one; signals are at their defaults, the umask is 077, and
-/// there is no way to new privileges.
+/// Signals are at their defaults, the umask is 077, and there is no way to new privileges.
 public struct ChildProgram: Sendable {
     /// Who it runs as.
     public struct User: Sendable {
@@ -31,6 +30,10 @@ public struct ChildProgram: Sendable {
     public var user: User?
     /// A bit for each, by its number; never one that we do not have.
     public var capabilities: UInt64
+    /// What its standard input holds: a file in memory; where there is nothing, /dev/null.
+    public var input: [UInt8] = []
+    /// Whether its standard error is an output of its own, the second; else both are one.
+    public var keepsErrorsApart = false
 
     public init(
         _ candidates: [String],
@@ -51,7 +54,7 @@ public struct ChildProgram: Sendable {
     /// Where programs are started: that waits until the child has become the program.
     private static let queue = BlockingQueue(label: "era.children.start")
 
-    /// Starts it; its one output is both of the program's.
+    /// Starts it; its outputs are one, or two where errors are kept apart.
     ///
     /// - Throws: What failed, up to the exec.
     public func start() async throws(SystemError) -> Child {
@@ -59,8 +62,34 @@ public struct ChildProgram: Sendable {
     }
 
     private func spawn() throws(SystemError) -> Child {
-        var ends: [Int32] = [-1, -1]
-        guard era_probe_pipe(&ends) == 0 else { throw .last }
+        var theirs = [try inputFile()]
+        var ours: [Int32] = []
+        defer { for descriptor in theirs where descriptor >= 0 { close(descriptor) } }
+        let process: Int32
+        do throws(SystemError) {
+            for _ in 0..<(keepsErrorsApart ? 2 : 1) {
+                var ends: [Int32] = [-1, -1]
+                guard era_probe_pipe(&ends) == 0 else { throw .last }
+                ours.append(ends[0])
+                theirs.append(ends[1])
+            }
+            process = try spawn([theirs[0], theirs[1], theirs[theirs.count - 1]])
+        } catch {
+            for descriptor in ours { close(descriptor) }
+            throw error
+        }
+        return try Child(process, outputs: ours)
+    }
+
+    /// -1 where there is no input.
+    private func inputFile() throws(SystemError) -> Int32 {
+        guard !input.isEmpty else { return -1 }
+        let file = era_spawn_memory_file("era-input", input, input.count)
+        guard file >= 0 else { throw .last }
+        return file
+    }
+
+    private func spawn(_ streams: [Int32]) throws(SystemError) -> Int32 {
         var process: Int32 = 0
         let groups = user?.groups ?? []
         let code = groups.withUnsafeBufferPointer { groups in
@@ -86,7 +115,7 @@ public struct ChildProgram: Sendable {
                                 environment,
                                 directory,
                                 &identity,
-                                ends[1],
+                                streams,
                                 &process
                             )
                         }
@@ -94,12 +123,8 @@ public struct ChildProgram: Sendable {
                 }
             }
         }
-        close(ends[1])
-        guard code == 0 else {
-            close(ends[0])
-            throw SystemError(code)
-        }
-        return try Child(process, outputs: [ends[0]])
+        guard code == 0 else { throw SystemError(code) }
+        return process
     }
 
     /// What came of a program that was run.
@@ -107,10 +132,13 @@ public struct ChildProgram: Sendable {
         public var end: Child.End
         /// The start of what it wrote.
         public var output: [UInt8]
+        /// Likewise of its errors, where they are kept apart.
+        public var errors: [UInt8]
 
-        public init(_ end: Child.End, output: [UInt8]) {
+        public init(_ end: Child.End, output: [UInt8], errors: [UInt8] = []) {
             self.end = end
             self.output = output
+            self.errors = errors
         }
     }
 
@@ -118,15 +146,15 @@ public struct ChildProgram: Sendable {
     ///
     /// - Parameters:
     ///   - limit: After which all of its group is killed.
-    ///   - outputLimit: In bytes; what comes after is read and dropped.
+    ///   - outputLimit: In bytes, of each output; what comes after is read and dropped.
     /// - Throws: What failed, up to the exec.
     public func run(within limit: Duration, outputLimit: Int) async throws(SystemError) -> Outcome {
         let child = try await start()
-        let output = Output(limit: outputLimit)
-        let end = await child.end(within: limit) { _, piece in
-            output.add(piece)
+        let outputs = child.outputs.map { _ in Output(limit: outputLimit) }
+        let end = await child.end(within: limit) { index, piece in
+            outputs[index].add(piece)
             return .goOn
         }
-        return Outcome(end, output: output.bytes)
+        return Outcome(end, output: outputs[0].bytes, errors: outputs.dropFirst().first?.bytes ?? [])
     }
 }

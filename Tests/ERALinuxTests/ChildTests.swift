@@ -24,6 +24,29 @@ import Testing
         #expect(try await run("exec >&- 2>&-; sleep 0.1") == (.code(0), ""))
     }
 
+    @Test func `it reads what it is given, and nothing where it is given nothing`() async throws {
+        var program = shell("cat; wc -c")
+        #expect(try await program.run(within: .seconds(60), outputLimit: 10).output == Array("0\n".utf8))
+        // More than a pipe holds.
+        program.input = [UInt8](repeating: 0x61, count: 3_000_000)
+        program.arguments = ["sh", "-c", "head -c 4; wc -c"]
+        let outcome = try await program.run(within: .seconds(60), outputLimit: 100)
+        #expect(outcome.end == .code(0))
+        #expect(String(decoding: outcome.output, as: UTF8.self) == "aaaa2999996\n")
+    }
+
+    @Test func `its errors can be kept apart from what it answers`() async throws {
+        var program = shell("printf answer; printf trouble >&2; exit 4")
+        program.keepsErrorsApart = true
+        let outcome = try await program.run(within: .seconds(60), outputLimit: 6)
+        let expected = ChildProgram.Outcome(
+            .code(4),
+            output: Array("answer".utf8),
+            errors: Array("troubl".utf8)
+        )
+        #expect(outcome == expected)
+    }
+
     @Test func `one that takes too long is ended with all that it started`() async throws {
         let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
         let script = "trap '' TERM; sh -c 'sleep 300; : \(marker)' & sleep 300"

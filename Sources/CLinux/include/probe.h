@@ -20,15 +20,15 @@ struct era_probe_user {
 /// Returns 0, or ENOENT where there is no such user, ERANGE where it is in too many groups, or another errno.
 int era_probe_find_user(const char *name, uid_t *user, gid_t *group, gid_t *groups, size_t *group_count);
 
-/// Starts a program in a process group of its own, with /dev/null as standard input and `output` as both others,
-/// no other descriptor, default signals, umask 077, and no way to new privileges.
+/// Starts a program in a process group of its own, with `streams` as descriptors 0 to 2 (-1 is /dev/null) and no
+/// other, default signals, umask 077, and no way to new privileges.
 ///
 /// `candidates` are the paths to try, in this order, each relative to `directory` unless it is absolute.
 /// Nothing of the caller's memory is touched between the fork and the exec but one error number: safe in a process
 /// of many threads. Returns 0 and the process in `child`; or the errno of what failed, and nothing is left.
 int era_probe_spawn(
     const char *const *candidates, char *const *arguments, char *const *environment, const char *directory,
-    const struct era_probe_user *user, int output, pid_t *child);
+    const struct era_probe_user *user, const int streams[3], pid_t *child);
 
 /// A descriptor that becomes readable when the process ends, or -1 and errno.
 int era_probe_descriptor(pid_t child);
