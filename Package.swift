@@ -183,7 +183,9 @@ let package = Package(
         ),
         tests(
             "ERAConformanceTests",
-            ["ERACore", "ERAContracts", "ERAManifest", "ERARuntime", "ERAConformance", logging]
+            [
+                "ERACore", "ERAContracts", "ERAManifest", "ERAArtifact", "ERARuntime", "ERAConformance", logging,
+            ]
         ),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),
         tests("ERAEngineTests", ["ERACore", "ERAContracts", "ERAManifest", "ERAEngine", "ERATestKit"]),

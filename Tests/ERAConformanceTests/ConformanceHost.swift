@@ -4,6 +4,7 @@ import ERACore
 import ERARuntime
 import Foundation
 import Logging
+import Testing
 
 /// A directory for one run of the suite, and subjects in it.
 struct ConformanceHost: Sendable {
@@ -63,6 +64,31 @@ struct ConformanceHost: Sendable {
         return ConformanceSuite.Subject(name: path, dataDirectory: data, spec: spec, artifact: artifact) {
             try await ExternalPlugin(path: path, options)
         }
+    }
+
+    /// For the plugins whose workloads run below shims.
+    ///
+    /// - Parameter searchPath: Where they look for programs.
+    func shims(searchPath: [String]) throws -> ShimHost.Options {
+        let bootID = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+        return ShimHost.Options(
+            dataDirectory: data,
+            runDirectory: root + "/run",
+            shimPath: try #require(Self.shimPath, "build era-shim as well"),
+            searchPath: searchPath,
+            bootID: bootID.filter { $0 != "\n" },
+            unpacker: FileUnpacker(),
+            logger: Self.logger
+        )
+    }
+
+    /// The shim is built beside the test bundle.
+    private static var shimPath: String? {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        // The runner is the toolchain's own in some versions; then the first argument names the bundle.
+        return ([own] + CommandLine.arguments).lazy.map { candidate in
+            URL(filePath: candidate).deletingLastPathComponent().appending(path: "era-shim").path
+        }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -14,23 +14,14 @@ import Testing
         #expect(report.entries.map(\.id) == ConformanceSuite.checks.map(\.id))
     }
 
-    private static let executableChecks: Set<String> = [
+    /// What is asked of executables only.
+    static let executableChecks: Set<String> = [
         "unknown-verb", "unknown-version", "garbage", "later-fields", "leaves-no-process",
     ]
 
     @Test func `the process plugin passes`() async throws {
         try await ConformanceHost.with { host in
-            let shim = try #require(Self.shimPath, "build era-shim as well")
-            let bootID = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
-            let options = ShimHost.Options(
-                dataDirectory: host.data,
-                runDirectory: host.root + "/run",
-                shimPath: shim,
-                searchPath: ["/usr/bin", "/bin"],
-                bootID: bootID.filter { $0 != "\n" },
-                unpacker: FileUnpacker(),
-                logger: ConformanceHost.logger
-            )
+            let options = try host.shims(searchPath: ["/usr/bin", "/bin"])
             let subject = ConformanceSuite.Subject(name: "process", dataDirectory: host.data) {
                 ProcessPlugin(ShimHost(options))
             }
@@ -75,14 +66,5 @@ import Testing
         for check in ConformanceSuite.checks {
             #expect(guide.contains("| `\(check.id)` | \(check.title) |"))
         }
-    }
-
-    /// The shim is built beside the test bundle.
-    static var shimPath: String? {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        // The runner is the toolchain's own in some versions; then the first argument names the bundle.
-        return ([own] + CommandLine.arguments).lazy.map { candidate in
-            URL(filePath: candidate).deletingLastPathComponent().appending(path: "era-shim").path
-        }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 }

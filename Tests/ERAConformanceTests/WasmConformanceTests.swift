@@ -31,16 +31,7 @@ import Testing
         .map { "\($0)/wasmkit" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
     private func report(_ host: ConformanceHost) async throws -> ConformanceReport {
-        let bootID = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
-        let options = ShimHost.Options(
-            dataDirectory: host.data,
-            runDirectory: host.root + "/run",
-            shimPath: try #require(ConformanceTests.shimPath, "build era-shim as well"),
-            searchPath: [host.plugins],
-            bootID: bootID.filter { $0 != "\n" },
-            unpacker: FileUnpacker(),
-            logger: ConformanceHost.logger
-        )
+        let options = try host.shims(searchPath: [host.plugins])
         try Data(Self.module).write(to: URL(filePath: host.root + "/loop.wasm"))
         let artifact = StoredArtifact(
             digest: try Digest("sha256:" + String(repeating: "a", count: 64)),

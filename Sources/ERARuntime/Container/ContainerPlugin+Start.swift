@@ -65,11 +65,12 @@ extension ContainerPlugin {
             throw Failure.permanent(.unsupported, error.message)
         }
         let place = place(instance.id)
-        let launch = try await whileUnsupervised(instance.id) {
+        let prepared = try await whileUnsupervised(instance.id) {
             try await queue.run { try engines.forgetOtherBoots() }
             try await removeRemains(place)
             return try await prepare(instance, config, program)
         }
+        guard let launch = prepared else { return }
         do {
             try await workloads.start(instance.id) { launch }
         } catch let failure as Failure where failure.code == .startFailed {
@@ -77,24 +78,16 @@ extension ContainerPlugin {
         }
     }
 
-    /// Makes sure that no shim has the instance, of which nobody may know yet: a daemon may have been killed
-    /// while it started one.
+    /// Does something while no shim has the instance.
     ///
-    /// - Throws: ``Failure``, transient, where one has.
+    /// - Returns: Nil, and nothing is done, where it runs after all.
+    /// - Throws: ``Failure``.
     private func whileUnsupervised(
         _ id: InstanceID,
         _ body: () async throws -> ShimLaunch
-    ) async throws -> ShimLaunch {
-        let path = workloads.place(id).lockPath
-        let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard lock >= 0 else { throw failure("open", path) }
+    ) async throws -> ShimLaunch? {
+        guard let lock = try await host.shims.takeLock(workloads.place(id)) else { return nil }
         defer { close(lock) }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw Failure.transient(
-                .startFailed,
-                "cannot start \(id): its supervisor is just starting or ending"
-            )
-        }
         return try await body()
     }
 

@@ -40,8 +40,12 @@ extension ShimClient {
         }
     }
 
-    /// - Returns: Nil when the workload runs after all: somebody else started it meanwhile.
-    private func takeLock(_ place: ShimPlace) async throws -> Int32? {
+    /// Waits until no shim has the instance, of which nobody may know yet: a daemon may have been killed, or a
+    /// start cut off, while one was started.
+    ///
+    /// - Returns: A descriptor to close; nil when the workload runs after all.
+    /// - Throws: ``Failure``, transient, where one keeps it.
+    func takeLock(_ place: ShimPlace) async throws -> Int32? {
         let descriptor = open(place.lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure("open", place.lockPath) }
         var waited = Duration.zero
