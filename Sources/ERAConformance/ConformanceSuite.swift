@@ -114,7 +114,7 @@ public struct ConformanceSuite: Sendable {
             throw Broken("\(error)")
         }
         return DeploymentSpec(
-            version: try SemanticVersion("1.0.0"),
+            version: SemanticVersion(major: 1, minor: 0, patch: 0),
             runtime: RuntimeSpec(plugin: plugin.name, config: schema.example),
             command: [
                 "/bin/sh", "-c",

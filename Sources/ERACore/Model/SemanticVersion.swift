@@ -11,6 +11,15 @@ public struct SemanticVersion: Hashable, Sendable, Codable, CustomStringConverti
     /// The dot-separated identifiers after `+`; they never matter for precedence.
     public let build: [String]
 
+    /// The release of these numbers.
+    public init(major: UInt, minor: UInt, patch: UInt) {
+        self.major = major
+        self.minor = minor
+        self.patch = patch
+        prerelease = []
+        build = []
+    }
+
     /// - Throws: ``InvalidValue`` when the text is not a version of the form
     ///   `1.2.3`, `1.2.3-rc.1` or `1.2.3+build`.
     public init(_ text: some StringProtocol) throws(InvalidValue) {

@@ -3,11 +3,7 @@ import ERACore
 // What stands in required fields of an object that is being read; nobody sees it.
 
 extension SemanticVersion {
-    static let placeholder: SemanticVersion = {
-        do throws(InvalidValue) { return try SemanticVersion("0.0.0") } catch {
-            preconditionFailure("0.0.0 is a version")
-        }
-    }()
+    static let placeholder = SemanticVersion(major: 0, minor: 0, patch: 0)
 }
 
 extension ArtifactLocation {

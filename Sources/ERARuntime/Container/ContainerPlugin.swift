@@ -8,12 +8,7 @@ internal import Logging
 /// Runs OCI images by runc or crun, each container below a shim that outlives the daemon.
 public struct ContainerPlugin: RuntimePlugin {
     /// The plugin's own version.
-    static let version: SemanticVersion = {
-        guard let version = try? SemanticVersion("1.0.0") else {  // the text beside it is one
-            preconditionFailure("1.0.0 is a semantic version")
-        }
-        return version
-    }()
+    static let version = SemanticVersion(major: 1, minor: 0, patch: 0)
     /// The version of the handle's payload.
     static let handleVersion = 1
 
