@@ -47,11 +47,12 @@ public struct ArtifactHasher: ~Copyable {
     public static let wholeContentLimit = 64 << 20
 
     /// What is needed besides sha256.
-    struct Needs: OptionSet {
+    struct Needs: OptionSet, Sendable {
         let rawValue: Int
-        static let longer = Needs(rawValue: 1)
-        static let blake2b = Needs(rawValue: 2)
-        static let content = Needs(rawValue: 4)
+        static let sha384 = Needs(rawValue: 1)
+        static let sha512 = Needs(rawValue: 2)
+        static let blake2b = Needs(rawValue: 4)
+        static let content = Needs(rawValue: 8)
     }
 
     private let contentLimit: Int
@@ -63,8 +64,8 @@ public struct ArtifactHasher: ~Copyable {
 
     init(_ needs: Needs, contentLimit: Int = Self.wholeContentLimit) throws(SignatureError) {
         self.contentLimit = contentLimit
-        sha384 = needs.contains(.longer) ? SHA384() : nil
-        sha512 = needs.contains(.longer) ? SHA512() : nil
+        sha384 = needs.contains(.sha384) ? SHA384() : nil
+        sha512 = needs.contains(.sha512) ? SHA512() : nil
         content = needs.contains(.content) ? [] : nil
         if needs.contains(.blake2b) { blake2b = try BLAKE2b512() } else { blake2b = nil }
     }

@@ -62,13 +62,6 @@ public struct CosignBundle: Sendable {
         "application/vnd.dev.sigstore.bundle+json;version=0.3",
     ]
 
-    var signsContent: Bool {
-        switch content {
-        case .message: true
-        case .envelope: false
-        }
-    }
-
     func verify(
         _ artifact: ArtifactHashes,
         with keys: [TrustedKey]

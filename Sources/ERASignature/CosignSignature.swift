@@ -1,4 +1,5 @@
 internal import Crypto
+internal import ERACore
 
 /// What `cosign sign-blob --key` writes: a signature in base64 (or its bytes), or a bundle.
 public struct CosignSignature: Sendable {
@@ -26,12 +27,27 @@ public struct CosignSignature: Sendable {
         form = .plain(isText ? try Self.decode(bytes) : bytes)
     }
 
-    /// Whether an Ed25519 key signs the artifact's bytes in it.
-    var signsContent: Bool {
-        switch form {
-        case .plain: true
-        case .bundle(let bundle): bundle.signsContent
+    /// What any one of the keys may have signed, and the hash that a bundle names.
+    func needs(for keys: [TrustedKey]) -> ArtifactHasher.Needs {
+        var needs: ArtifactHasher.Needs = []
+        if case .bundle(let bundle) = form {
+            switch bundle.content {
+            // Of an envelope the digest of the artifact is a part.
+            case .envelope: return []
+            case .message("SHA2_384", _, _): needs = .sha384
+            case .message("SHA2_512", _, _): needs = .sha512
+            case .message: break
+            }
         }
+        for trusted in keys where trusted.key.scheme == .cosign {
+            switch trusted.key.material {
+            case .ed25519: needs.insert(.content)
+            case .ecdsa(.p384, _): needs.insert(.sha384)
+            case .ecdsa(.p521, _): needs.insert(.sha512)
+            case .ecdsa(.p256, _), .rsa: break
+            }
+        }
+        return needs
     }
 
     func verify(

@@ -33,18 +33,19 @@ public enum DetachedSignature: Sendable {
     ///
     /// - Throws: ``SignatureError/hashUnavailable``.
     public func makeHasher(for keys: [TrustedKey]) throws(SignatureError) -> ArtifactHasher {
+        try ArtifactHasher(needs(for: keys))
+    }
+
+    /// What is needed of the artifact besides its sha256: each hash more is time for each byte.
+    func needs(for keys: [TrustedKey]) -> ArtifactHasher.Needs {
         switch self {
         case .minisign(let signature):
             switch signature.form {
-            case .prehashed: try ArtifactHasher(.blake2b)
-            case .legacy: try ArtifactHasher(.content)
+            case .prehashed: .blake2b
+            case .legacy: .content
             }
-        case .ssh: try ArtifactHasher(.longer)
-        case .cosign(let signature):
-            try ArtifactHasher(
-                signature.signsContent && keys.contains { $0.key.isCosignEd25519 }
-                    ? [.longer, .content] : .longer
-            )
+        case .ssh(let signature): signature.hashName == "sha512" ? .sha512 : []
+        case .cosign(let signature): signature.needs(for: keys)
         }
     }
 
@@ -65,12 +66,6 @@ public enum DetachedSignature: Sendable {
         case .ssh(let signature): return try signature.verify(artifact, with: candidates)
         case .cosign(let signature): return try signature.verify(artifact, with: candidates)
         }
-    }
-}
-
-extension PublicKey {
-    fileprivate var isCosignEd25519: Bool {
-        if case .ed25519 = material { scheme == .cosign } else { false }
     }
 }
 
