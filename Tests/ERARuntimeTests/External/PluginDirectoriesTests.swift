@@ -79,12 +79,12 @@ import Testing
             #expect(version(directories).contains("name is other, and the file is era-plugin-stub"))
             let schema =
                 #"{\#(PluginScratch.apiVersion),"name":"stub","version":"1.0.0","configSchema":"#
-                + #"{"type":"object","properties":{"a":{"pattern":"^x"}}}}"#
+                + #"{"type":"object","properties":{"a":{"format":"uri"}}}}"#
             scratch.write(["describe": "echo '\(schema)'"])
             await directories.refresh()
             #expect(
                 version(directories).contains(
-                    "configSchema.properties.a.pattern is a keyword that ERA does"
+                    "configSchema.properties.a.format is a keyword that ERA does"
                 )
             )
         }

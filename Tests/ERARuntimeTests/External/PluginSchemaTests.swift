@@ -219,12 +219,45 @@ private let api: (String, JSONValue) = ("apiVersion", "plugin.era.dev/v1")
                 "maxProperties": 2,
             ],
             [[:], ["a": "b"], ["a": 1], ["a": "b", "c": "d", "e": "f"]]
+        ), (["$ref": "#/$defs/port"], [0, 1, 65535, 65536, "1", .null]),
+        (["$ref": "#/$defs/port", "minimum": 1024], [80, 8080]),
+        (
+            ["$ref": "#/$defs/tree"],
+            [
+                ["name": "a"], ["name": "a", "below": [["name": "b"], ["name": "c", "below": []]]],
+                ["name": "a", "below": [["name": "b", "below": [["nam": "c"]]]]], ["below": []],
+            ]
+        ), (["anyOf": [["type": "string"], ["$ref": "#/$defs/port"]]], ["x", 80, 0, .null]),
+        (["oneOf": [["minimum": 3], ["maximum": 5]]], [1, 4, 9, "x"]),
+        (
+            ["oneOf": [["required": ["a"]], ["required": ["b"]]]],
+            [["a": 1], ["b": 1], ["a": 1, "b": 1], [:]]
         ),
+        (["allOf": [["minimum": 3], ["maximum": 5]]], [2, 3, 5, 6]),
+        (
+            ["items": ["anyOf": [["type": "integer"], ["items": ["type": "string"]]]]],
+            [[1, ["a"], 2], [1, [1]], [.null]]
+        ), (["pattern": "^[a-z][a-z0-9-]{0,3}$"], ["a", "ab-9", "abcde", "A", "", 5]),
+        (["pattern": "b+|^x?y$"], ["abba", "y", "xy", "xxy", "a"]),
+        (["pattern": "(?:ab){2,}\\.\\d\\b"], ["abab.1", "xabab.1 ", "ab.1", "abab.12", "ababx1"]),
+        (["pattern": "^[^\\s/]+(/[^\\s/]+)*$"], ["a/b", "a//b", "a b", "/a", "ü/👩‍👩‍👧"]),
+        (["pattern": "^(a|b)*?c{2}[\\w.-]*$"], ["abcc", "cc-1.x", "c", "abccc!"]),
+    ]
+
+    /// What `$ref` may name in them.
+    static let definitions: JSONValue = [
+        "port": ["type": "integer", "minimum": 1, "maximum": 65535],
+        "tree": [
+            "type": "object", "additionalProperties": false, "required": ["name"],
+            "properties": ["name": true, "below": ["type": "array", "items": ["$ref": "#/$defs/tree"]]],
+        ],
     ]
 
     @Test func `a config is accepted exactly if a public validator accepts it`() throws {
         for (schema, values) in Self.configSchemas {
-            let whole: JSONValue = ["type": "object", "properties": ["v": schema]]
+            let whole: JSONValue = [
+                "type": "object", "properties": ["v": schema], "$defs": Self.definitions,
+            ]
             let documents = values.map { JSONValue.object(["v": $0]) }
             let verdicts = try Self.validate(documents, by: whole)
             let ours = try ConfigSchema(whole)
@@ -238,7 +271,13 @@ private let api: (String, JSONValue) = ("apiVersion", "plugin.era.dev/v1")
 
     @Test(
         arguments: [
-            ["type": "string"], true, ["type": "object", "pattern": "x"], ["type": "object", "$ref": "#"],
+            ["type": "string"], true, ["type": "object", "pattern": "("], ["type": "object", "$ref": "#"],
+            ["type": "object", "$ref": "#/$defs/a"], ["type": "object", "$ref": "https://example.org/a"],
+            ["type": "object", "$defs": ["a/b": true], "$ref": "#/$defs/a~1b"],
+            ["type": "object", "$defs": ["a": ["type": "text"]]], ["type": "object", "$defs": []],
+            ["type": "object", "properties": ["a": ["$defs": [:]]]], ["type": "object", "oneOf": [1]],
+            ["type": "object", "patternProperties": [:]], ["type": "object", "if": true],
+            ["type": "object", "properties": ["a": ["prefixItems": [true]]]],
             ["type": "object", "properties": ["a": ["format": "uri"]]],
             ["type": "object", "properties": ["a": 1]],
             ["type": "object", "additionalProperties": ["anyOf": []]], ["type": "object", "required": "a"],
