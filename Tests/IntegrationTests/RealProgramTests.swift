@@ -159,13 +159,4 @@ struct RealProgramTests {
             """
         return app
     }
-
-    /// Sends one command of Redis' inline protocol; nil where nobody answered.
-    private func tell(_ port: UInt16, _ command: String) async -> String? {
-        let answer = await converse(port, command + "\r\n") { text in
-            text.hasPrefix("$") ? text.split(separator: "\r\n").count > 1 : text.hasSuffix("\r\n")
-        }
-        if case .answered(_, let text) = answer { return text }
-        return nil
-    }
 }

@@ -5,26 +5,35 @@ import Testing
 struct ImageRegistry {
     let machine: Machine
     let host: String
+    /// What it asks for, as `user:password`; nil where it lets everybody in.
+    let login: String?
     private let process: Child
 
     /// Whether containers can run here, and be made.
     static let isPossible: Bool = {
         let programs: [String] = [
             "/bin/busybox", "/usr/bin/umoci", "/usr/bin/skopeo", "/usr/bin/docker-registry", "/usr/sbin/runc",
+            "/usr/bin/htpasswd",
         ]
         return geteuid() == 0 && programs.allSatisfy { access($0, X_OK) == 0 }
     }()
 
     /// Gives a machine with a registry to `body`.
-    static func with(_ body: (Machine, ImageRegistry) async throws -> Void) async throws {
+    ///
+    /// - Parameter login: `user:password` that the registry asks for.
+    static func with(
+        login: String? = nil,
+        _ body: (Machine, ImageRegistry) async throws -> Void
+    ) async throws {
         try await Machine.with { machine in
-            try await body(machine, ImageRegistry(machine))
+            try await body(machine, ImageRegistry(machine, login))
         }
     }
 
-    private init(_ machine: Machine) async throws {
+    private init(_ machine: Machine, _ login: String?) async throws {
         self.machine = machine
-        (host, process) = try await machine.registry()
+        self.login = login
+        (host, process) = try await machine.registry(login: login)
     }
 
     /// What an engine remembers, and where: of each boot on its own.
@@ -62,6 +71,36 @@ struct ImageRegistry {
         guard end == .code(0) else { throw Trouble("the push of \(tag) ended by \(end)") }
     }
 
+    /// Makes an image of programs of this host, as samples/image.sh makes one, and pushes it.
+    ///
+    /// - Parameters:
+    ///   - name: `repository:tag`.
+    ///   - programs: The first is the entry point.
+    ///   - files: Further ones of the image, by their absolute paths.
+    /// - Returns: The digest of the manifest.
+    func push(_ name: String, programs: [String], files: [String: String] = [:]) async throws -> String {
+        let work = "\(machine.root)/made-\(name.replacing("/", with: "-"))"
+        mkdir(work, 0o700)
+        mkdir(work + "/tree", 0o755)
+        for (path, text) in files {
+            let parts = path.split(separator: "/").dropLast()
+            for end in parts.indices { mkdir("\(work)/tree/" + parts[...end].joined(separator: "/"), 0o755) }
+            try write(text, to: "\(work)/tree\(path)", mode: 0o644)
+        }
+        let source = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let script = """
+            set -e; cd "$0"; output=$1; shift
+            sh \(source)/samples/image.sh \(host)/\(name) $output -f tree "$@"
+            skopeo copy --quiet --preserve-digests --dest-tls-verify=false --digestfile digest \
+                \(login.map { "--dest-creds \($0)" } ?? "") oci-archive:$output docker://\(host)/\(name)
+            rm $output
+            """
+        let push = try machine.program("/bin/sh", ["-c", script, work, "image.tar"] + programs)
+        let end = try await push.wait(within: .seconds(60))
+        guard end == .code(0) else { throw Trouble("the push of \(name) ended by \(end)") }
+        return String(text(of: work + "/digest").prefix { $0 != "\n" })
+    }
+
     /// A manifest of a container that serves on a port.
     func manifest(_ version: String, tag: String, port: UInt16, more: String = "") -> String {
         let lines =
@@ -78,21 +117,38 @@ struct ImageRegistry {
 }
 
 extension Machine {
+    /// Where a registry writes what it was asked.
+    var registryLog: String { root + "/registry.log" }
+
     /// Starts a docker-registry with its files on this machine; returns once it answers.
-    func registry() async throws -> (host: String, process: Child) {
-        let port = try port()
+    ///
+    /// - Parameters:
+    ///   - port: Of one that was there before, and has the same files; nil for a new one.
+    ///   - login: `user:password` that it asks for; nil for none.
+    func registry(at port: UInt16? = nil, login: String? = nil) async throws -> (host: String, process: Child)
+    {
+        let port = try port ?? self.port()
         let host = "127.0.0.1:\(port)"
         let configuration = "\(root)/registry.yaml"
-        try write(
-            """
+        var lines = """
             version: 0.1
             storage: {filesystem: {rootdirectory: \(root)/registry}}
             http: {addr: "\(host)"}
 
-            """,
-            to: configuration
+            """
+        if let login {
+            let words = login.split(separator: ":").map(String.init)
+            let arguments = ["-Bbc", "\(root)/htpasswd"] + words
+            let end = try await program("/usr/bin/htpasswd", arguments).wait(within: .seconds(30))
+            guard end == .code(0) else { throw Trouble("htpasswd ended by \(end)") }
+            lines += "auth: {htpasswd: {realm: test, path: \(root)/htpasswd}}\n"
+        }
+        try write(lines, to: configuration)
+        let process = try program(
+            "/usr/bin/docker-registry",
+            ["serve", configuration],
+            output: registryLog
         )
-        let process = try program("/usr/bin/docker-registry", ["serve", configuration])
         try await eventually("the registry answers") { await ask(port).body != nil }
         return (host, process)
     }

@@ -126,6 +126,23 @@ extension Machine {
         #expect(retainsVolumes || !exists("\(data)/volumes/default/\(name)"))
     }
 
+    /// Removes the manifest of the last deployment of the directory, confirms that, and holds that nothing is left.
+    func removes(_ name: String) async throws {
+        withdraw(name)
+        try await eventually("the deletion of \(name) is confirmed") {
+            _ = try await era("prune", "--confirm")
+            return await deployment(name) == nil
+        }
+        try await vanishes(name)
+        #expect(contained().isEmpty)
+    }
+
+    /// Puts a secret into the directory of secrets.
+    func keep(secret name: String, _ values: [String: String]) throws {
+        for path in ["\(secrets)/default", "\(secrets)/default/\(name)"] { mkdir(path, 0o700) }
+        for (key, value) in values { try write(value, to: "\(secrets)/default/\(name)/\(key)") }
+    }
+
     /// Holds that what runs is what should: one process for each app, in the version that serves, known to
     /// the daemon, and nothing else.
     ///

@@ -152,8 +152,10 @@ final class Machine: Sendable {
     }
 
     /// Starts any other program, which the machine ends.
-    func program(_ path: String, _ arguments: [String]) throws -> Child {
-        let child = try Child(path, arguments, [], output: "/dev/null", error: "/dev/null")
+    ///
+    /// - Parameter output: The file to which it writes.
+    func program(_ path: String, _ arguments: [String], output: String = "/dev/null") throws -> Child {
+        let child = try Child(path, arguments, [], output: output, error: output)
         children.withLock { $0.append(child) }
         return child
     }
