@@ -40,8 +40,8 @@ extension ShimClient {
         }
     }
 
-    /// Waits until no shim has the instance, of which nobody may know yet: a daemon may have been killed, or a
-    /// start cut off, while one was started.
+    /// Waits until no shim has the instance, of which nobody may know yet: a daemon may have been killed, or
+    /// a start cut off, while one was started.
     ///
     /// - Returns: A descriptor to close; nil when the workload runs after all.
     /// - Throws: ``Failure``, transient, where one keeps it.

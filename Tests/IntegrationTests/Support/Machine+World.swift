@@ -126,7 +126,8 @@ extension Machine {
         #expect(retainsVolumes || !exists("\(data)/volumes/default/\(name)"))
     }
 
-    /// Removes the manifest of the last deployment of the directory, confirms that, and holds that nothing is left.
+    /// Removes the manifest of the directory's last deployment, confirms that, and holds that nothing is
+    /// left.
     func removes(_ name: String) async throws {
         withdraw(name)
         try await eventually("the deletion of \(name) is confirmed") {
