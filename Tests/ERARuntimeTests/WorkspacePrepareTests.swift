@@ -98,6 +98,14 @@ import Testing
         )
     }
 
+    @Test func `of hidden files, only the logins of registries are a key`() async throws {
+        try scratch.write("secrets/default/registry/.dockerconfigjson", "{}")
+        try scratch.write("secrets/default/registry/.token.swp", "s")
+        #expect(
+            try await workspace.secret(PartName("registry"), in: .default) == [".dockerconfigjson": "{}"]
+        )
+    }
+
     @Test(arguments: [0o604, 0o606, 0o602] as [mode_t])
     func `a secret that is open to everybody is refused`(mode: mode_t) async throws {
         try scratch.write("secrets/default/api/token", "s", mode: mode)

@@ -72,8 +72,10 @@ struct SecretDirectory {
         throw missing(name, key: "KEY", in: namespace)
     }
 
+    /// Hidden files are no keys, since editors leave some; but for the one that logins of registries have.
     private func isKey(_ key: String) -> Bool {
-        !key.isEmpty && key.utf8.count <= Self.keyLengthLimit && !key.hasPrefix(".")
+        !key.isEmpty && key.utf8.count <= Self.keyLengthLimit
+            && (!key.hasPrefix(".") || key == ".dockerconfigjson")
             && !key.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
     }
 
