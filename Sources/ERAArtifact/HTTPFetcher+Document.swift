@@ -10,6 +10,8 @@ extension HTTPFetcher {
         let contentType: String?
         /// The registry's header that says it.
         let digest: Digest?
+        /// Where a list goes on, as it was said.
+        let next: String?
     }
 
     /// - Parameter registries: Where it is a registry that answers (its 401 asks for a login), those that may
@@ -60,7 +62,8 @@ extension HTTPFetcher {
                     bytes: bytes,
                     contentType: response.headers.first(name: "Content-Type"),
                     // A header that cannot be read says nothing.
-                    digest: digest.flatMap { try? Digest($0) }
+                    digest: digest.flatMap { try? Digest($0) },
+                    next: HTTPHeaderText.nextLink(response.headers["Link"])
                 )
             } catch {
                 throw HTTPTrouble.translated(error, location)

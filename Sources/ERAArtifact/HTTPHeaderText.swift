@@ -25,6 +25,24 @@ enum HTTPHeaderText {
         return (first, last, total)
     }
 
+    /// Where `Link` headers say that a list goes on. Source: RFC 8288 section 3.
+    static func nextLink(_ values: [String]) -> String? {
+        for value in values where value.utf8.count <= HTTPLocation.lengthLimit {
+            var rest = value[...]
+            while let start = rest.firstIndex(of: "<"), let end = rest[start...].firstIndex(of: ">") {
+                let target = rest[rest.index(after: start)..<end]
+                rest = rest[rest.index(after: end)...]
+                let parameters = rest.prefix { $0 != "<" }.split { $0 == ";" || $0 == "," }
+                let isNext = parameters.contains {
+                    let word = $0.filter { $0 != " " && $0 != "\"" }.lowercased()
+                    return word == "rel=next"
+                }
+                if isNext { return String(target) }
+            }
+        }
+        return nil
+    }
+
     /// The delay that `Retry-After` asks for, in seconds or as a date; never negative.
     ///
     /// Source: RFC 9110 section 10.2.3.

@@ -69,22 +69,44 @@ struct RegistryClient: Sendable {
         )
     }
 
-    /// What refers to a manifest, by the registry's API.
+    /// The most pages of referrers that are read.
+    static let referrerPageLimit = 16
+
+    /// What refers to a manifest, by the registry's API; what comes after ``referrerPageLimit`` is left out.
     ///
-    /// Source: distribution specification 1.1, "Listing Referrers". Its first page counts.
+    /// Source: distribution specification 1.1, "Listing Referrers".
     /// - Throws: ``Failure``, `CancellationError`; `OCIError` for an answer that is no index.
     func referrers(of digest: Digest) async throws -> [ContentDescriptor] {
-        let location = try place.location("\(repository)/referrers/\(digest)")
-        let answer = try await authorized { authorization in
-            try await document(
-                location,
-                authorization,
-                accept: MediaType.imageIndex.rawValue,
-                limit: OCILimits.manifestSizeLimit
+        var found: [ContentDescriptor] = []
+        var location = try place.location("\(repository)/referrers/\(digest)")
+        for _ in 0..<Self.referrerPageLimit {
+            let answer = try await authorized { authorization in
+                try await document(
+                    location,
+                    authorization,
+                    accept: MediaType.imageIndex.rawValue,
+                    limit: OCILimits.manifestSizeLimit
+                )
+            }
+            guard case .index(let index) = try ManifestDocument(answer.bytes) else { break }
+            found += index.manifests
+            guard let next = answer.next else { break }
+            location = try page(next, after: location)
+        }
+        return found
+    }
+
+    /// The next page, of this registry: credentials go there.
+    private func page(_ next: String, after location: HTTPLocation) throws -> HTTPLocation {
+        // Whatever is wrong with it, it is no page of this list.
+        guard let page = try? location.resolving(next), page.origin == place.root.origin else {
+            throw Failure.permanent(
+                .fetchRefused,
+                "the registry \(place.name) continues \(location.shown) at \(next.prefix(200)), which is not "
+                    + "of it; ask whoever runs it"
             )
         }
-        guard case .index(let index) = try ManifestDocument(answer.bytes) else { return [] }
-        return index.manifests
+        return page
     }
 
     /// One blob into the store; resumes what an earlier attempt left.
