@@ -38,7 +38,19 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         }
     }
 
-    // Async, so that it runs on the preferred executor; inside it is one piece of work.
+    public func layOut(
+        _ files: [ArtifactFile],
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {
+        try await withTaskExecutorPreference(executor) {
+            try await gate.withPermit(queued: { progress(.queued) }) {
+                try await layOutHere(files, into: directory, progress)
+            }
+        }
+    }
+
+    // Async, so that they run on the preferred executor; inside, each is one piece of work.
     private func unpackHere(
         _ path: String,
         name: String,
@@ -46,14 +58,45 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         into directory: String,
         _ progress: @escaping (StepProgress) -> Void
     ) async throws {
+        try make(directory, from: "the archive \(name)") { tree in
+            // It is its turn, whatever comes of it.
+            let size = ByteCount(Int64(try Descriptor(path, O_RDONLY).status().st_size))
+            progress(StepProgress(done: ByteCount(0), total: size))
+            try fill(tree, Archive(path: path, name: name, size: size, progress: progress), format)
+        }
+    }
+
+    private func layOutHere(
+        _ files: [ArtifactFile],
+        into directory: String,
+        _ progress: @escaping (StepProgress) -> Void
+    ) async throws {
+        try make(directory, from: "the artifact") { tree in
+            let total = ByteCount(files.reduce(0) { $0 + $1.size.bytes })
+            var done: Int64 = 0
+            // Directories last: their links lead nowhere before all plain files are there.
+            for file in files.filter({ !$0.isDirectory }) + files.filter(\.isDirectory) {
+                let before = done
+                let archive = Archive(path: file.path, name: file.place, size: file.size) { part in
+                    progress(StepProgress(done: ByteCount(before + part.done.bytes), total: total))
+                }
+                progress(StepProgress(done: ByteCount(before), total: total))
+                if file.isDirectory {
+                    try fill(tree, archive, .tar)
+                } else {
+                    try addRaw(archive, to: tree, mode: try Self.isProgram(file.path) ? 0o755 : 0o644)
+                }
+                done += file.size.bytes
+            }
+        }
+    }
+
+    private func make(_ directory: String, from subject: String, _ fill: (StagedTree) throws -> Void) throws {
         do {
             guard access(directory, F_OK) != 0 else { return }
             let tree = try StagedTree(target: directory)
             do {
-                // It is its turn, whatever comes of it.
-                let size = ByteCount(Int64(try Descriptor(path, O_RDONLY).status().st_size))
-                progress(StepProgress(done: ByteCount(0), total: size))
-                try fill(tree, Archive(path: path, name: name, size: size, progress: progress), format)
+                try fill(tree)
                 try Task.checkCancellation()
                 try tree.commit()
             } catch {
@@ -65,14 +108,14 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         } catch let error as UnsafeArchive {
             throw Failure.permanent(
                 .unsafeArchive,
-                "the archive \(name) is refused: \(error.reason); have it packed anew"
+                "\(subject) is refused: \(error.reason); have it packed anew"
             )
         }
     }
 
     private func fill(_ tree: StagedTree, _ archive: Archive, _ format: ArtifactSpec.Format) throws {
         switch format {
-        case .raw: try addRaw(archive, to: tree)
+        case .raw: try addSingle(archive, to: tree)
         case .zip: try unpackZip(archive, to: tree)
         case .tar:
             guard try unpackTar(archive, to: tree) == .unpacked else {
@@ -82,7 +125,7 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
             if try Self.beginsAsZip(archive.path) { return try unpackZip(archive, to: tree) }
             switch try unpackTar(archive, to: tree) {
             case .unpacked: return
-            case .noTar(compression: nil): try addRaw(archive, to: tree)
+            case .noTar(compression: nil): try addSingle(archive, to: tree)
             case .noTar(let compression?):
                 throw UnsafeArchive(
                     "it is compressed with \(compression), but holds no tar; say `format: raw` to use it as it is"
@@ -92,19 +135,32 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
     }
 
     private static func beginsAsZip(_ path: String) throws -> Bool {
-        var magic = [UInt8](repeating: 0, count: 4)
-        let file = try Descriptor(path, O_RDONLY)
-        let count = try magic.withUnsafeMutableBytes { try file.read(into: $0, from: path) }
-        return count == 4 && magic[0] == 0x50 && magic[1] == 0x4B
-            && (magic[2...] == [3, 4] || magic[2...] == [5, 6])
+        let magic = try opening(path)
+        return magic.starts(with: [0x50, 0x4B, 3, 4]) || magic.starts(with: [0x50, 0x4B, 5, 6])
     }
 
-    private func addRaw(_ archive: Archive, to tree: StagedTree) throws {
-        guard let entry = try EntryPath(archive.name, limits), entry.components.count == 1 else {
+    /// Whether a file begins as the kernel wants it of what it executes: an ELF, or the name of an interpreter.
+    private static func isProgram(_ path: String) throws -> Bool {
+        let magic = try opening(path)
+        return magic.starts(with: [0x7F, 0x45, 0x4C, 0x46]) || magic.starts(with: Array("#!".utf8))
+    }
+
+    /// The first four bytes, if there are so many.
+    private static func opening(_ path: String) throws -> [UInt8] { try readFile(path, limit: 4) }
+
+    private func addSingle(_ archive: Archive, to tree: StagedTree) throws {
+        guard !archive.name.contains("/") else {
+            throw UnsafeArchive("\"\(archive.name)\" is no name for a file")
+        }
+        try addRaw(archive, to: tree, mode: 0o755)
+    }
+
+    private func addRaw(_ archive: Archive, to tree: StagedTree, mode: mode_t) throws {
+        guard let entry = try EntryPath(archive.name, limits) else {
             throw UnsafeArchive("\"\(archive.name)\" is no name for a file")
         }
         let source = try Descriptor(archive.path, O_RDONLY)
-        let file = try tree.addFile(entry, mode: 0o755)
+        let file = try tree.addFile(entry, mode: mode)
         if era_artifact_clone(file.number, source.number) == 0 { return }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }

@@ -55,6 +55,34 @@ public protocol ArtifactUnpacker: Sendable {
         into directory: String,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws
+
+    /// Makes `directory` hold these files, as ``unpack(_:name:format:into:progress:)`` does that of an archive.
+    ///
+    /// - Throws: ``Failure``: permanent `UnsafeArchive` for places that lead out, or into each other; or the
+    ///   file system's error.
+    func layOut(
+        _ files: [ArtifactFile],
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws
+}
+
+/// One of the files that an artifact of several consists of.
+public struct ArtifactFile: Hashable, Sendable {
+    /// Where it belongs, relative to the others.
+    public var place: String
+    /// Absolute path of the verified blob.
+    public var path: String
+    public var size: ByteCount
+    /// Whether it is an archive that brings a directory, with that directory's name in it.
+    public var isDirectory: Bool
+
+    public init(place: String, path: String, size: ByteCount, isDirectory: Bool = false) {
+        self.place = place
+        self.path = path
+        self.size = size
+        self.isDirectory = isDirectory
+    }
 }
 
 extension ArtifactUnpacker {

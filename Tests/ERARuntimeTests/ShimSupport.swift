@@ -136,6 +136,19 @@ struct CopyingUnpacker: ArtifactUnpacker {
         mkdir(directory, 0o755)
         write(readSmallFile(path, limit: 1 << 24) ?? [], to: "\(directory)/\(name)")
     }
+
+    func layOut(
+        _ files: [ArtifactFile],
+        into directory: String,
+        progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {
+        for file in files {
+            let path = "\(directory)/\(file.place)"
+            makeDirectories(path.split(separator: "/").dropLast().joined(separator: "/"))
+            write(readSmallFile(file.path, limit: 1 << 24) ?? [], to: path)
+            chmod(path, 0o755)
+        }
+    }
 }
 
 func makeDirectories(_ path: String) {

@@ -52,12 +52,13 @@ struct StoredImage: Sendable {
     }
 
     /// `…/blobs/sha256/HEX`.
-    private static func path(of digest: Digest, beside path: String) -> String {
+    static func path(of digest: Digest, beside path: String) -> String {
         let blobs = path.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
         return blobs.joined(separator: "/") + "/\(digest.algorithm.rawValue)/\(digest.hex)"
     }
 
-    private static func read(_ path: String, limit: Int) throws(OCIError) -> [UInt8] {
+    /// A small blob of the store.
+    static func read(_ path: String, limit: Int) throws(OCIError) -> [UInt8] {
         guard let bytes = readSmallFile(path, limit: limit + 1) else {
             throw .malformed("\(path) cannot be read: \(SystemError(errno).text)")
         }

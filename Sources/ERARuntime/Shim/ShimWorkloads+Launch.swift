@@ -15,25 +15,26 @@ extension ShimWorkloads {
     ) async throws {
         let place = place(instance.id)
         guard let artifact = instance.artifact else { return try makeEmptyFiles(place, instance.spec) }
-        guard artifact.content == .file else { throw refused(artifact) }
-        try await host.options.unpacker.unpack(
-            artifact.path,
-            name: artifact.name,
-            format: instance.spec.artifact?.format ?? .auto,
-            into: place.filesDirectory,
-            progress: progress
-        )
-    }
-
-    private func refused(_ artifact: StoredArtifact) -> Failure {
-        let what =
-            artifact.content == .image
-            ? "a container image" : "an artifact of several files, each in a blob of its own"
-        return .permanent(
-            .unsupported,
-            "\(artifact.shown) is \(what); plugin \(plugin) takes one file, "
-                + "or an archive: push a tar of them as a single blob"
-        )
+        let unpacker = host.options.unpacker
+        switch artifact.content {
+        case .file:
+            try await unpacker.unpack(
+                artifact.path,
+                name: artifact.name,
+                format: instance.spec.artifact?.format ?? .auto,
+                into: place.filesDirectory,
+                progress: progress
+            )
+        case .files:
+            let files = try StoredFiles(artifact).files
+            try await unpacker.layOut(files, into: place.filesDirectory, progress: progress)
+        case .image:
+            throw Failure.permanent(
+                .unsupported,
+                "\(artifact.shown) is a container image; plugin \(plugin) takes files, or an archive of them: "
+                    + "push those, or use plugin container"
+            )
+        }
     }
 
     private func makeEmptyFiles(_ place: ShimPlace, _ spec: DeploymentSpec) throws {
