@@ -105,8 +105,8 @@ let package = Package(
         library(
             "ERAArtifact",
             [
-                "ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "ERASignature", "CLibArchive", "CLinux",
-                httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, crypto,
+                "ERACore", "ERAContracts", "ERAManifest", "ERAOCI", "ERASignature", "ERALinux", "CLibArchive",
+                "CLinux", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, crypto,
             ]
         ),
         library(

@@ -4,6 +4,8 @@ public import ERACore
 public enum Credentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     case basic(username: String, password: String)
     case bearer(token: String)
+    /// What a token server gives tokens for (OAuth 2.0's refresh token), and nobody else may see.
+    case identity(token: String)
     /// Logins of several registries, each for its own host.
     case registries(DockerConfig)
 
@@ -37,7 +39,8 @@ public enum Credentials: Hashable, Sendable, CustomStringConvertible, CustomRefl
         } else {
             throw Failure.permanent(
                 .secretMissing,
-                "the secret \(name) has neither a token nor a username and a password; add one of them"
+                "the secret \(name) has neither a token, nor a username and a password, nor a .dockerconfigjson; add "
+                    + "one of them"
             )
         }
     }

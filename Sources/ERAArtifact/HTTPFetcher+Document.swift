@@ -16,12 +16,14 @@ extension HTTPFetcher {
 
     /// - Parameter registries: Where it is a registry that answers (its 401 asks for a login), those that may
     ///   be spoken to in plain http; nil elsewhere.
+    /// - Parameter form: What is posted; nil to get.
     /// - Throws: ``Failure``, `CancellationError`, ``Challenged``.
     func document(
         _ location: HTTPLocation,
         _ authorization: Credentials?,
         registries: Set<String>? = nil,
         accept: String = "*/*",
+        form: String? = nil,
         limit: Int
     ) async throws -> Document {
         try await withDeadlines(
@@ -36,9 +38,12 @@ extension HTTPFetcher {
                     credentials: authorization,
                     insecure: registries,
                     accept: accept,
+                    form: form,
                     signs
                 )
                 guard response.status.code == 200 else {
+                    // How OAuth 2.0 says that a token has expired (RFC 6749 section 5.2).
+                    if form != nil, response.status.code == 400 { throw Challenged(status: 400) }
                     throw refusal(
                         response,
                         place,

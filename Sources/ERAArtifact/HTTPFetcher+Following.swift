@@ -12,12 +12,14 @@ extension HTTPFetcher {
     /// - Parameters:
     ///   - insecure: The registries that may be spoken to in plain http; nil where that is decided for all.
     ///   - range: Where a resume begins, and the validator of what is there.
+    ///   - form: What is posted, credentials among it: that follows no redirect at all. Nil to get.
     func followed(
         from location: HTTPLocation,
         credentials: Credentials?,
         insecure: Set<String>? = nil,
         range: (first: Int64, validator: String)? = nil,
         accept: String = "*/*",
+        form: String? = nil,
         _ signs: LifeSigns
     ) async throws -> (HTTPClientResponse, HTTPLocation) {
         let client = try client.client()
@@ -25,11 +27,17 @@ extension HTTPFetcher {
         var credentials = credentials
         for _ in 0...max(0, options.redirectLimit) {
             let response = try await client.execute(
-                request(place, credentials, range, accept),
+                request(place, credentials, range, accept, form),
                 deadline: .distantFuture
             )
             signs.note()
             guard [301, 302, 303, 307, 308].contains(response.status.code) else { return (response, place) }
+            guard form == nil else {
+                throw Failure.permanent(
+                    .fetchRefused,
+                    "\(place.shown) redirects a login, which goes nowhere else; ask whoever runs it"
+                )
+            }
             let next = try redirect(response, from: place, insecure)
             if next.origin != place.origin { credentials = nil }
             place = next
@@ -42,29 +50,45 @@ extension HTTPFetcher {
 
     /// What a status that brings nothing means.
     ///
-    /// - Parameter registry: Where the first request went; its 401 asks for a login. Nil where it does not.
+    /// - Parameter registry: Where the first request went, if that is one: its 401 asks for a login.
     func refusal(
         _ response: HTTPClientResponse,
         _ place: HTTPLocation,
         from registry: HTTPLocation?,
         isAuthorized: Bool
     ) -> any Error {
-        if response.status.code == 401, registry?.origin == place.origin {
-            return Challenged(headers: response.headers["WWW-Authenticate"])
+        let isRegistry = registry?.origin == place.origin
+        switch response.status.code {
+        case 401 where isRegistry:
+            return Challenged(status: 401, headers: response.headers["WWW-Authenticate"])
+        case 403 where isRegistry: return Challenged(status: 403)
+        case 404 where isRegistry:
+            return Failure.permanent(
+                .fetchFailed,
+                "\(place.shown) answered 404 (there is no such image or artifact, or none for this login); "
+                    + "push it, correct the source, or name a login in pullSecret"
+            )
+        default:
+            return HTTPTrouble.refusal(response, place, hasCredentials: isAuthorized, options, store.now())
         }
-        return HTTPTrouble.refusal(response, place, hasCredentials: isAuthorized, options, store.now())
     }
 
     private func request(
         _ place: HTTPLocation,
         _ credentials: Credentials?,
         _ range: (first: Int64, validator: String)?,
-        _ accept: String
+        _ accept: String,
+        _ form: String?
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: place.url)
         request.headers.add(name: "User-Agent", value: "era")
         request.headers.add(name: "Accept", value: accept)
         request.headers.add(name: "Accept-Encoding", value: "identity")
+        if let form {
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            request.body = .bytes(ByteBuffer(string: form))
+        }
         if let range {
             request.headers.add(name: "Range", value: "bytes=\(range.first)-")
             request.headers.add(name: "If-Range", value: range.validator)
@@ -72,7 +96,7 @@ extension HTTPFetcher {
         switch credentials {
         case .basic(let username, let password): request.setBasicAuth(username: username, password: password)
         case .bearer(let token): request.headers.add(name: "Authorization", value: "Bearer \(token)")
-        case .registries, nil: break
+        case .identity, .registries, nil: break
         }
         return request
     }

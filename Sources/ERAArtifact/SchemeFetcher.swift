@@ -39,6 +39,8 @@ public struct FetchOptions: Sendable {
     public var mirrors: [String: [String]] = [:]
     /// Where logins of registries are kept, in this order: files as docker and podman write them.
     public var loginFiles: [String] = []
+    /// Who is asked where such a file names a program that keeps a login.
+    public var credentialHelpers = CredentialHelpers.none
     /// A PEM file of certificates to trust besides those of the system.
     public var trustRoots: String?
 

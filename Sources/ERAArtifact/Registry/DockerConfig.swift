@@ -11,6 +11,9 @@ public struct DockerConfig: Hashable, Sendable, CustomStringConvertible, CustomR
     public static let sizeLimit = 1 << 20
 
     private let logins: [String: Credentials]
+    /// The names of programs that keep logins: each for a registry, and one for all.
+    private let helpers: [String: String]
+    private let generalHelper: String?
 
     /// - Throws: ``InvalidValue``, which shows nothing of the text.
     public init(_ text: [UInt8]) throws(InvalidValue) {
@@ -24,6 +27,15 @@ public struct DockerConfig: Hashable, Sendable, CustomStringConvertible, CustomR
             logins[Self.normalized(key)] = Self.login(entry)
         }
         self.logins = logins
+        helpers = (value["credHelpers"]?.object ?? [:]).reduce(into: [:]) { helpers, entry in
+            helpers[Self.normalized(entry.key)] = entry.value.string
+        }
+        generalHelper = value["credsStore"]?.string
+    }
+
+    /// Who keeps the login of a registry outside of this file; nil where nobody does.
+    func helper(registry: String) -> String? {
+        [helpers[registry] ?? generalHelper].compactMap(\.self).first { !$0.isEmpty }
     }
 
     /// The login for a repository: of the longest path that it lies in, then of its host.
@@ -51,6 +63,9 @@ public struct DockerConfig: Hashable, Sendable, CustomStringConvertible, CustomR
         if let token = entry["registrytoken"]?.string, !token.isEmpty, isSendable(token) {
             return .bearer(token: token)
         }
+        if let token = entry["identitytoken"]?.string, !token.isEmpty {
+            return isSendable(token) ? .identity(token: token) : nil
+        }
         var (username, password) = (entry["username"]?.string, entry["password"]?.string)
         if let auth = entry["auth"]?.string, !auth.isEmpty {
             guard let text = base64Decoded(auth), let colon = text.firstIndex(of: ":") else { return nil }
@@ -58,13 +73,19 @@ public struct DockerConfig: Hashable, Sendable, CustomStringConvertible, CustomR
             // Docker pads with NUL.
             password = String(text[text.index(after: colon)...].prefix { $0 != "\0" })
         }
+        return basic(username, password)
+    }
+
+    /// Nil for what no header can carry.
+    static func basic(_ username: String?, _ password: String?) -> Credentials? {
         guard let username, let password, !username.isEmpty, !username.contains(":"), isSendable(username),
             isSendable(password)
         else { return nil }
         return .basic(username: username, password: password)
     }
 
-    private static func isSendable(_ text: String) -> Bool {
+    /// Whether a header can carry it.
+    static func isSendable(_ text: String) -> Bool {
         text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 

@@ -11,11 +11,12 @@ import NIOHTTP1
 struct RegistryClient: Sendable {
     let place: RegistryPlace
     let repository: String
-    let credentials: Credentials?
+    let login: RegistryLogins.Login
     let http: HTTPFetcher
     let tokens: RegistryTokens
 
     private var options: FetchOptions { http.options }
+    private var credentials: Credentials? { login.credentials }
     private var key: RegistryTokens.Key {
         RegistryTokens.Key(origin: place.root.origin, repository: repository, credentials: credentials)
     }
@@ -146,7 +147,7 @@ struct RegistryClient: Sendable {
             )
             do { return try await request(authorization) } catch let challenged as Challenged {
                 tokens.forget(key)
-                throw challenged.failure(place.name, hasCredentials: credentials != nil)
+                throw denied(challenged)
             }
         }
     }
@@ -162,28 +163,42 @@ struct RegistryClient: Sendable {
             return try await token(realm, service, scope)
         case nil: break
         }
-        throw challenged.failure(place.name, hasCredentials: credentials != nil)
+        throw denied(challenged)
+    }
+
+    private func denied(_ challenged: Challenged) -> Failure {
+        .permanent(
+            .fetchRefused,
+            "the registry \(place.name) denies access to \(repository) (\(challenged.status)); \(login.advice)"
+        )
     }
 
     private func token(_ realm: String, _ service: String?, _ scope: String?) async throws -> Credentials {
         let realm = try place.realm(realm, insecure: options.insecureRegistries)
         var query = "scope=" + queryEscaped(scope ?? "repository:\(repository):pull")
         if let service { query = "service=" + queryEscaped(service) + "&" + query }
-        let separator = realm.target.contains("?") ? "&" : "?"
-        let location = try HTTPLocation(realm.url + separator + query)
-        var login: Credentials?
-        if case .basic = credentials { login = credentials }
+        var location = realm
+        var basic: Credentials?
+        var form: String?
+        switch credentials {
+        case .identity(let token):
+            form =
+                "grant_type=refresh_token&client_id=era&\(query)&refresh_token=" + queryEscaped(token)
+        case .basic, .bearer, .registries, nil:
+            let separator = realm.target.contains("?") ? "&" : "?"
+            location = try HTTPLocation(realm.url + separator + query)
+            if case .basic = credentials { basic = credentials }
+        }
         let answer: HTTPFetcher.Document
         do {
             answer = try await document(
                 location,
-                login,
+                basic,
                 accept: "application/json",
+                form: form,
                 limit: RegistryTokens.answerSizeLimit
             )
-        } catch let challenged as Challenged {
-            throw challenged.failure(place.name, hasCredentials: login != nil)
-        }
+        } catch let challenged as Challenged { throw denied(challenged) }
         guard let (token, lifetime) = RegistryTokens.read(answer.bytes) else {
             throw Failure.transient(
                 .fetchFailed,
@@ -199,6 +214,7 @@ struct RegistryClient: Sendable {
         _ location: HTTPLocation,
         _ authorization: Credentials?,
         accept: String,
+        form: String? = nil,
         limit: Int
     ) async throws -> HTTPFetcher.Document {
         try await http.document(
@@ -206,6 +222,7 @@ struct RegistryClient: Sendable {
             authorization,
             registries: options.insecureRegistries,
             accept: accept,
+            form: form,
             limit: limit
         )
     }
@@ -225,14 +242,9 @@ struct RegistryClient: Sendable {
     }
 }
 
-/// A registry, or its token server, answered 401.
+/// A registry, or its token server, wants to know who asks, or will not have it from who does.
 struct Challenged: Error {
-    let headers: [String]
-
-    func failure(_ registry: String, hasCredentials: Bool) -> Failure {
-        let hint =
-            hasCredentials
-            ? "check the login that is configured for it" : "name a secret in pullSecret, or log in to it"
-        return .permanent(.fetchRefused, "the registry \(registry) denies access (401); \(hint)")
-    }
+    let status: UInt
+    /// How it wants to be told.
+    var headers: [String] = []
 }

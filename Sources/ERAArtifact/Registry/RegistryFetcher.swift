@@ -35,7 +35,8 @@ struct RegistryFetcher: Sendable {
             reference: reference,
             artifact: artifact,
             namespace: namespace,
-            known: known?.content == .file ? nil : known?.digest
+            known: known?.content == .file ? nil : known?.digest,
+            logins: RegistryLogins(http, pullSecret: artifact.pullSecret, namespace: namespace)
         )
         if let known, known.content == .file, order == nil, let blob = try store.lookup(known.digest) {
             progress(StepProgress(done: blob.size, total: blob.size))
@@ -94,6 +95,7 @@ struct RegistryFetcher: Sendable {
         let namespace: NamespaceName
         /// The manifest for this machine, where it was found out before.
         let known: Digest?
+        let logins: RegistryLogins
     }
 
     private struct Stored {
@@ -268,49 +270,18 @@ struct RegistryFetcher: Sendable {
     }
 
     private func client(_ registry: String, _ source: Source, isMirror: Bool) async throws -> RegistryClient {
-        RegistryClient(
+        let repository = source.reference.repository
+        return RegistryClient(
             place: try RegistryPlace(registry, insecure: options.insecureRegistries),
-            repository: source.reference.repository,
-            credentials: try await credentials(registry, source, isMirror: isMirror),
+            repository: repository,
+            login: try await source.logins.login(
+                registry: registry,
+                repository: repository,
+                isMirror: isMirror
+            ),
             http: http,
             tokens: tokens
         )
-    }
-
-    /// Those of the secret, which are for the registry alone unless they name hosts; else of a file of
-    /// logins.
-    private func credentials(_ registry: String, _ source: Source, isMirror: Bool) async throws
-        -> Credentials?
-    {
-        let repository = source.reference.repository
-        if let name = source.artifact.pullSecret {
-            let found = try await http.secret(name, in: source.namespace)
-            switch found {
-            case .registries(let logins):
-                return logins.credentials(registry: registry, repository: repository)
-            case .basic, .bearer: if !isMirror { return found }
-            }
-        }
-        for path in options.loginFiles {
-            guard let bytes = try loginFile(path) else { continue }
-            let logins: DockerConfig
-            do { logins = try DockerConfig(bytes) } catch {
-                throw Failure.permanent(.fetchRefused, "the logins in \(path) cannot be read: \(error)")
-            }
-            if let login = logins.credentials(registry: registry, repository: repository) { return login }
-        }
-        return nil
-    }
-
-    private func loginFile(_ path: String) throws -> [UInt8]? {
-        try speakingFailure {
-            do throws(SystemError) {
-                return try readFile(path, limit: DockerConfig.sizeLimit + 1)
-            } catch {
-                if error.code == ENOENT || error.code == ENOTDIR { return nil }
-                throw error
-            }
-        }
     }
 
     // MARK: What is inside

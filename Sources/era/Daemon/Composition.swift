@@ -55,7 +55,7 @@ struct Composition: Sendable {
                 now: { SystemClock().now() },
                 spaceLimit: options.artifactSpace
             ),
-            options: FetchOptions(options, environment),
+            options: FetchOptions(options, environment, searchPath: host.searchPath),
             credentials: SecretCredentials(workspace: workspace).credentials,
             trust: trust
         )

@@ -34,7 +34,9 @@ struct RegistryMirror: Hashable, Sendable {
 
 extension FetchOptions {
     /// What the options and the variables of the environment say about downloads.
-    init(_ options: EngineOptionsGroup, _ environment: Environment) {
+    ///
+    /// - Parameter searchPath: Where credential helpers are looked for.
+    init(_ options: EngineOptionsGroup, _ environment: Environment, searchPath: [String]) {
         self.init()
         allowsHTTP = options.allowHttp
         insecureRegistries = Set(options.insecureRegistry.map(\.text))
@@ -42,6 +44,12 @@ extension FetchOptions {
             mirrors[entry.registry.text, default: []].append(entry.mirror.text)
         }
         loginFiles = Self.loginFiles(environment)
+        // They find the keys of the daemon's user by it; what is for ERA alone is not for them.
+        let variables = environment.variables.filter { !$0.key.hasPrefix("ERA_") }
+        credentialHelpers = CredentialHelpers(
+            searchPath: searchPath,
+            environment: variables.map { "\($0.key)=\($0.value)" }
+        )
     }
 
     /// Where docker and podman keep the logins of registries, in podman's order: the file that is

@@ -94,6 +94,16 @@ struct RawConnection: Sendable {
         (["HTTP/1.1 \(status)"] + headers + ["Connection: close", "", ""]).joined(separator: "\r\n")
     }
 
+    /// What follows a head that says how much that is.
+    func body(of head: String) -> String {
+        guard let length = header("Content-Length", in: head).flatMap({ Int($0) }), length > 0 else {
+            return ""
+        }
+        var body = [UInt8](repeating: 0, count: length)
+        let count = recv(descriptor, &body, body.count, CInt(MSG_WAITALL))
+        return String(decoding: body.prefix(max(0, count)), as: UTF8.self)
+    }
+
     /// Blocks until the other side has gone.
     func waitUntilClosed() {
         var byte: UInt8 = 0
