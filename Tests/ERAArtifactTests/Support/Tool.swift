@@ -11,7 +11,7 @@ struct Tool {
 
     /// Starts `arguments[0]` in a directory, with nothing on its standard input.
     init(_ arguments: [String], in directory: String) throws {
-        outputPath = directory + "/output-\(arguments.count)"
+        outputPath = directory + "/output-" + UUID().uuidString
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
