@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup programs run env build core test smoke check fmt lint bench bench-fetch simulate soak docs picture clean
+.PHONY: help setup programs run env build core test smoke check fmt lint bench bench-fetch bench-container simulate soak docs picture clean
 
 # How many seeds `make simulate` plays.
 SEEDS ?= 1000
@@ -16,7 +16,7 @@ state := $(root)/.era
 swift_files := Package.swift Sources Tests samples
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the libraries and tools that are missing (Debian, Ubuntu; root or sudo)
 	@.ci/setup
@@ -77,6 +77,10 @@ bench: programs ## Measure against supervisord and a bare fork+exec (ARGS= for i
 bench-fetch: programs ## Measure fetching from a registry against curl and skopeo (ARGS= for its options)
 	@.ci/setup skopeo
 	python3 Tests/Bench/fetching.py $(ARGS)
+
+bench-container: programs ## Measure the start of a container against podman kube play (root; ARGS= for its options)
+	@.ci/setup podman
+	python3 Tests/Bench/containers.py $(ARGS)
 
 simulate: setup ## Play SEEDS=1000 worlds that fail, crash and lie; SEED=123 plays one and prints what happened
 ifdef SEED
