@@ -25,6 +25,10 @@ run: programs ## Build, then run the daemon on manifests/ in the foreground; Ctr
 	@mkdir -p $(state) && chmod 700 $(state)
 	@# Git keeps no mode but 0644 and 0755, and ERA refuses secrets that others can read.
 	@umask 077 && rm -rf $(state)/secrets && cp -R samples/secrets $(state)/secrets
+	@# The image that manifests/container.yaml names, without a registry.
+	@sh samples/image.sh samples.invalid/web:1 $(state)/web.tar $(bin)/sample-web \
+		&& $(bin)/era artifact import $(state)/web.tar --data-dir $(state)/data >/dev/null \
+		|| echo 'manifests/container.yaml will find no image' >&2; rm -f $(state)/web.tar
 	@echo 'In another terminal: eval "$$(make -s env)" && era get --watch'
 	@PATH="$(bin):$(root)/samples/bin:$(root)/samples/wasm:$$PATH" exec $(bin)/era daemon --manifests manifests \
 		--data-dir $(state)/data --run-dir $(state)/run --secrets-dir $(state)/secrets

@@ -46,6 +46,18 @@ import Testing
         #expect(Self.programs.contains(command), "\(command) is no sample")
     }
 
+    @Test func `the image of a manifest is made by what runs the manifests`() throws {
+        let containers = Self.specs.map(\.deployment.spec).filter { $0.runtime.plugin == .container }
+        #expect(!containers.isEmpty)
+        for spec in containers {
+            let name = try #require(spec.artifact).source.url.dropFirst("oci://".count)
+            for path in ["Makefile", "docs/images/session.sh"] {
+                let file = try #require(Repository.files.first { $0.path == path })
+                #expect(file.text.contains("samples/image.sh \(name) "), "\(path) does not make \(name)")
+            }
+        }
+    }
+
     @Test func `every sample is run by a manifest`() {
         let used = Set(Self.specs.compactMap(\.deployment.spec.command.first))
         #expect(Self.programs.subtracting(used).isEmpty)

@@ -4,12 +4,14 @@
 # usage: docs/images/session.sh DIRECTORY_OF_PROGRAMS     (make picture draws it)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export PATH="$1:$PWD/samples/bin:$PATH"
+export PATH="$1:$PWD/samples/bin:$PWD/samples/wasm:$PATH"
 work=$(mktemp -d)
 export ERA_RUN_DIR=$work/run
 
 cp -R manifests "$work/manifests"
 (umask 077 && cp -R samples/secrets "$work/secrets")
+sh samples/image.sh samples.invalid/web:1 "$work/web.tar" "$1/sample-web"
+era artifact import "$work/web.tar" --data-dir "$work/data" >/dev/null
 era daemon --manifests "$work/manifests" --data-dir "$work/data" --run-dir "$work/run" \
     --secrets-dir "$work/secrets" </dev/null >"$work/daemon.log" 2>&1 &
 daemon=$!
