@@ -22,6 +22,7 @@ struct Configuration {
         static let oomScore: UInt8 = 0x6F  // o
         static let log: UInt8 = 0x6C  // l
         static let socketName: UInt8 = 0x73  // s
+        static let heldPort: UInt8 = 0x68  // h
         static let cgroup: UInt8 = 0x67  // g
         static let mount: UInt8 = 0x4D  // M
         static let restriction: UInt8 = 0x76  // v
@@ -46,7 +47,9 @@ struct Configuration {
     private(set) var pidFile: CText?
     /// The workload's cgroup: it starts in it, or its launcher makes it.
     private(set) var cgroup: CText?
+    /// Of the sockets for the workload, and of those that only hold a port, which come after them.
     private(set) var socketCount = 0
+    private var heldCount = 0
     /// The names of the sockets, each on a line.
     private(set) var socketNames = Text(capacity: 64 * 64)
     /// Lines of the state file that the daemon knew before the start.
@@ -89,7 +92,7 @@ struct Configuration {
         launch.mounts = UnsafePointer(mounts)
         launch.groups = UnsafePointer(groups)
         launch.sockets = UnsafePointer(sockets)
-        launch.socket_count = Int32(socketCount)
+        launch.socket_count = Int32(socketCount - heldCount)
         if pidFile == nil, let cgroup { launch.cgroup = UnsafePointer(cgroup) }
     }
 
@@ -139,8 +142,9 @@ struct Configuration {
             restrictions.append("restriction ")
             restrictions.append(value)
             restrictions.append("\n")
-        case Tag.socketName:
-            guard socketCount < Self.socketLimit else { return false }
+        case Tag.socketName, Tag.heldPort:
+            guard socketCount < Self.socketLimit, tag == Tag.heldPort || heldCount == 0 else { return false }
+            if tag == Tag.heldPort { heldCount += 1 }
             sockets[socketCount] = Inherited.firstSocket + Int32(socketCount)
             socketCount += 1
             socketNames.append(value)

@@ -72,7 +72,10 @@ extension ShimClient {
     private func launchShim(_ launch: ShimLaunch, _ place: ShimPlace, lock: Int32) async throws {
         makeDirectories(place)
         let holders = await holders(place)
-        let wanted = Set(launch.sockets.map(\.address))
+        let wanted = Set(
+            launch.sockets.flatMap { [$0.address, ReservedPorts.prefix + $0.address] }
+                + (launch.reserved?.ports.map(\.address) ?? [])
+        )
         for holder in holders {
             let others = holder.sockets.filter { !wanted.contains($0.address) }
             for socket in others { close(socket.descriptor) }
@@ -87,14 +90,15 @@ extension ShimClient {
 
         var passed: [Int32] = []
         for socket in launch.sockets {
-            if let held = held.first(where: { $0.address == socket.address }) {
-                passed.append(held.descriptor)
+            if let descriptor = try listening(socket, among: held) {
+                passed.append(descriptor)
             } else {
                 let descriptor = try bind(socket)
                 open.append(descriptor)
                 passed.append(descriptor)
             }
         }
+        passed += launch.reserved?.ports.map(\.descriptor) ?? []
         let link = try spawn(configuration(launch, place), place, lock: lock, sockets: passed)
         guard let answer = await link.wait(within: Self.launchLimit, until: { $0.answers > 0 || $0.isClosed })
         else {
@@ -191,16 +195,20 @@ extension ShimClient {
             socket.isUDP ? 1 : 0
         )
         guard descriptor < 0 else { return descriptor }
-        let error = errno
+        throw refusal(socket, errno)
+    }
+
+    /// Why a socket cannot be had.
+    func refusal(_ socket: ShimLaunch.Socket, _ error: Int32) -> Failure {
         let what =
             "cannot listen on \(socket.host):\(socket.port) for port \(socket.name): \(SystemError(error).text)"
         switch error {
         case EADDRINUSE:
-            throw Failure.transient(.portTaken, what + "; end the program that has it, or choose another")
-        case EACCES: throw Failure.permanent(.startFailed, what + "; ports below 1024 need root")
+            return .transient(.portTaken, what + "; end the program that has it, or choose another")
+        case EACCES: return .permanent(.startFailed, what + "; ports below 1024 need root")
         case EINVAL, EADDRNOTAVAIL:
-            throw Failure.permanent(.startFailed, what + "; no interface has that address")
-        default: throw Failure.transient(.startFailed, what)
+            return .permanent(.startFailed, what + "; no interface has that address")
+        default: return .transient(.startFailed, what)
         }
     }
 }

@@ -61,6 +61,8 @@ struct ShimLaunch: Sendable {
     var oomScoreAdjust: Int?
     var mounts: [Mount] = []
     var sockets: [Socket] = []
+    /// Ports that the shim holds and the workload does not see.
+    var reserved: ReservedPorts?
     var resources = ResourceLimits()
     /// Nil where what is launched is the workload.
     var launcher: Launcher?
@@ -105,8 +107,9 @@ struct ShimConfiguration {
         }
         append("l", "\(launch.logMaxSize.bytes) \(launch.logMaxFiles)")
         append("t", String(launch.leftoverGrace.milliseconds))
-        guard !launch.sockets.isEmpty else { return }
         for socket in launch.sockets { append("s", socket.address) }
+        for port in launch.reserved?.ports ?? [] { append("h", port.address) }
+        guard !launch.sockets.isEmpty else { return }
         append("e", "LISTEN_FDS=\(launch.sockets.count)")
         append("e", "LISTEN_FDNAMES=\(launch.sockets.map(\.name).joined(separator: ":"))")
         // The shim writes the number over it, between fork and exec.
