@@ -97,6 +97,17 @@ import Testing
         one.network = .none
         one.hasOneHierarchy = false
         #expect(namespaces() == ["pid", "ipc", "uts", "mount", "network"])
+        #expect(one.json["linux"]?["sysctl"] == nil)
+    }
+
+    @Test func `a network that is there is joined, and all its ports are the container's`() {
+        var one = configuration()
+        one.network = .joined("/proc/1/fd/3")
+        #expect(
+            one.json["linux"]?["namespaces"]?.array?.contains(["type": "network", "path": "/proc/1/fd/3"])
+                == true
+        )
+        #expect(one.json["linux"]?["sysctl"] == ["net.ipv4.ip_unprivileged_port_start": "0"])
     }
 
     @Test func `what shows or changes the host is hidden or read-only`() {

@@ -31,6 +31,8 @@ public struct RuntimeConfiguration: Sendable {
         case host
         /// A loopback of its own, and nothing else.
         case none
+        /// A namespace that is there, by its path; only this container's.
+        case joined(String)
     }
 
     /// A limit of setrlimit(2): `RLIMIT_NOFILE`; nil for none.
@@ -147,11 +149,15 @@ public struct RuntimeConfiguration: Sendable {
     }
 
     private var linux: JSONValue {
-        var namespaces = ["pid", "ipc", "uts", "mount"]
-        if network != .host { namespaces.append("network") }
-        if hasOneHierarchy { namespaces.append("cgroup") }
+        var namespaces: [JSONValue] = ["pid", "ipc", "uts", "mount"].map { ["type": .string($0)] }
+        switch network {
+        case .host: break
+        case .none: namespaces.append(["type": "network"])
+        case .joined(let path): namespaces.append(["type": "network", "path": .string(path)])
+        }
+        if hasOneHierarchy { namespaces.append(["type": "cgroup"]) }
         var linux: [String: JSONValue] = [
-            "namespaces": .array(namespaces.map { ["type": .string($0)] }),
+            "namespaces": .array(namespaces),
             "cgroupsPath": .string(cgroupsPath),
             "resources": .object(resourceMembers),
             "maskedPaths": Self.texts(Self.maskedPaths),
@@ -159,6 +165,8 @@ public struct RuntimeConfiguration: Sendable {
             "rootfsPropagation": "rprivate",
         ]
         if let seccomp { linux["seccomp"] = seccomp }
+        // All ports of a network of its own are the container's, whoever its user is; as Docker has it.
+        if case .joined = network { linux["sysctl"] = ["net.ipv4.ip_unprivileged_port_start": "0"] }
         return .object(linux)
     }
 

@@ -9,7 +9,9 @@ struct ContainerConfig: Sendable {
     var workload = WorkloadConfig()
     /// Nil for whichever there is.
     var engine: ContainerEngine.Name?
-    var network = RuntimeConfiguration.Network.host
+    var network = ContainerNetwork.host
+    /// On a bridge: which port of the container one of the manifest leads to, by its name.
+    var containerPorts: [String: Int] = [:]
     /// Whether the root file system can only be read.
     var isReadOnly = false
     /// Nil for the host's name, or the deployment's.
@@ -33,15 +35,11 @@ struct ContainerConfig: Sendable {
             }
             self.engine = engine
         case "network":
-            switch value.string {
-            case "host": network = .host
-            case "none": network = .none
-            case "bridge":
-                return .wrong(
-                    (name, "bridge is not there yet; use \"host\", and ports that are free on this host")
-                )
-            default: return .wrong((name, "is neither \"host\" nor \"none\""))
+            guard let text = value.string, let network = ContainerNetwork(rawValue: text) else {
+                return .wrong((name, "is neither \"host\", \"none\" nor \"bridge\""))
             }
+            self.network = network
+        case "containerPorts": return takeContainerPorts(value)
         case "readOnly":
             guard let flag = value.boolean else { return .wrong((name, "is neither true nor false")) }
             isReadOnly = flag
@@ -112,8 +110,15 @@ struct ContainerConfig: Sendable {
                 "description": "The program that runs the container; runc if it is there, else crun.",
             ],
             "network": [
-                "type": "string", "enum": ["host", "none"], "default": "host",
-                "description": "The host's network, or none but a loopback of its own.",
+                "type": "string", "enum": ["host", "none", "bridge"], "default": "host",
+                "description":
+                    "The host's network, none but a loopback of its own, or a bridge with mapped ports.",
+            ],
+            "containerPorts": [
+                "type": "object",
+                "additionalProperties": ["type": "integer", "minimum": 1, "maximum": 65535],
+                "description":
+                    "On a bridge: the container's port for a port of the manifest, by its name; else the same.",
             ],
             "readOnly": [
                 "type": "boolean", "default": false,
@@ -122,7 +127,7 @@ struct ContainerConfig: Sendable {
             "hostname": [
                 "type": "string", "maxLength": 64,
                 "description":
-                    "What the container calls itself; the host's name, without network the deployment's.",
+                    "What the container calls itself; the host's name, with a network of its own the deployment's.",
             ],
             "seccomp": [
                 "type": "string", "enum": ["default", "unconfined"], "default": "default",

@@ -45,7 +45,7 @@ extension ContainerPlugin {
             user: user,
             environment: image.environment([
                 own.filter { !imageNames.contains($0.0) },
-                workloads.identity(instance),
+                workloads.identity(instance), portVariables(spec),
                 instance.environment.map { ($0.name, $0.value.revealed) },
                 sockets.isEmpty ? [] : [("LISTEN_FDNAMES", sockets)],
                 // By this what the shim lost is found again.
@@ -102,7 +102,8 @@ extension ContainerPlugin {
         _ instance: PreparedInstance,
         _ config: ContainerConfig,
         _ words: Words,
-        _ place: ContainerPlace
+        _ place: ContainerPlace,
+        _ attachment: NetworkAttachment?
     ) throws -> [String] {
         let bundle = try Folder("bundle", in: Folder(root: place.directory))
         let hostname = config.hostname ?? Self.hostname(config.network, instance.id)
@@ -123,15 +124,16 @@ extension ContainerPlugin {
             return name.map { .init(type: "RLIMIT_" + $0.uppercased(), value: limit.hard) }
         }
         runtime.oomScoreAdjust = config.workload.oomScoreAdjust
-        runtime.network = config.network
+        runtime.network = runtimeNetwork(config, attachment)
         runtime.resources = resources
         runtime.hasOneHierarchy = groups.layout == .unified
-        runtime.mounts = try namingFiles(bundle, config.network, hostname) + volumes(instance, words)
+        let naming = attachment.map { Self.naming($0, hostname) }
+        runtime.mounts = try namingFiles(bundle, config.network, hostname, naming) + volumes(instance, words)
         if config.filtersCalls {
             runtime.seccomp = try Self.seccomp().rules(capabilities: config.capabilities.granted, on: .host)
         }
         try bundle.replace("config.json", with: runtime.json.utf8Text(pretty: false), owner: nil, mode: 0o600)
-        return restrictions
+        return restrictions + (naming.map(networkRestrictions) ?? [])
     }
 
     private func volumes(_ instance: PreparedInstance, _ words: Words) -> [RuntimeConfiguration.Mount] {
@@ -152,8 +154,9 @@ extension ContainerPlugin {
     /// Copies of what names hosts, which the container may change for itself.
     private func namingFiles(
         _ bundle: borrowing Folder,
-        _ network: RuntimeConfiguration.Network,
-        _ hostname: String
+        _ network: ContainerNetwork,
+        _ hostname: String,
+        _ naming: ContainerNaming?
     ) throws -> [RuntimeConfiguration.Mount] {
         var hosts =
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t\(hostname)\n"
@@ -161,6 +164,9 @@ extension ContainerPlugin {
         if network == .host {
             hosts = Self.text("/etc/hosts") + "\n127.0.0.1\t\(hostname)\n"
             resolver = Self.text("/etc/resolv.conf")
+        } else if let naming {
+            hosts = naming.hosts
+            resolver = naming.resolver
         }
         var mounts: [RuntimeConfiguration.Mount] = []
         for (name, text) in [("hosts", hosts), ("resolv.conf", resolver), ("hostname", hostname + "\n")] {
@@ -170,11 +176,11 @@ extension ContainerPlugin {
         return mounts
     }
 
-    private static func text(_ path: String) -> String {
+    static func text(_ path: String) -> String {
         String(decoding: readSmallFile(path, limit: 1 << 20) ?? [], as: UTF8.self)
     }
 
-    private static func hostname(_ network: RuntimeConfiguration.Network, _ id: InstanceID) -> String {
+    private static func hostname(_ network: ContainerNetwork, _ id: InstanceID) -> String {
         let deployment = id.deployment.name.rawValue
         guard network == .host else { return deployment }
         let host = text("/proc/sys/kernel/hostname").prefix { $0 != "\n" }

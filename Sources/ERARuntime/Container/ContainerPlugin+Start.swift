@@ -65,16 +65,29 @@ extension ContainerPlugin {
             throw Failure.permanent(.unsupported, error.message)
         }
         let place = place(instance.id)
-        let prepared = try await whileUnsupervised(instance.id) {
-            try await queue.run { try engines.forgetOtherBoots() }
-            try await removeRemains(place)
-            return try await prepare(instance, config, program)
-        }
-        guard let launch = prepared else { return }
+        var attachment: NetworkAttachment?
+        // Until the container is in its network nobody else keeps that.
+        defer { withExtendedLifetime(attachment) {} }
         do {
-            try await workloads.start(instance.id) { launch }
-        } catch let failure as Failure where failure.code == .startFailed {
-            throw explained(failure, program, place)
+            let prepared = try await whileUnsupervised(instance.id) {
+                try await queue.run { try engines.forgetOtherBoots() }
+                try await removeRemains(place)
+                try await networks.disconnect(place)
+                let reserved = try await reserve(instance, config)
+                attachment = try await connect(instance, config)
+                var launch = try await prepare(instance, config, program, attachment)
+                launch.reserved = reserved
+                return launch
+            }
+            guard let launch = prepared else { return }
+            do {
+                try await workloads.start(instance.id) { launch }
+            } catch let failure as Failure where failure.code == .startFailed {
+                throw explained(failure, program, place)
+            }
+        } catch {
+            if attachment != nil { await forgetNetwork(instance.id) }
+            throw error
         }
     }
 
@@ -82,10 +95,10 @@ extension ContainerPlugin {
     ///
     /// - Returns: Nil, and nothing is done, where it runs after all.
     /// - Throws: ``Failure``.
-    private func whileUnsupervised(
+    func whileUnsupervised<Value>(
         _ id: InstanceID,
-        _ body: () async throws -> ShimLaunch
-    ) async throws -> ShimLaunch? {
+        _ body: () async throws -> Value
+    ) async throws -> Value? {
         guard let lock = try await host.shims.takeLock(workloads.place(id)) else { return nil }
         defer { close(lock) }
         return try await body()
@@ -97,7 +110,8 @@ extension ContainerPlugin {
     private func prepare(
         _ instance: PreparedInstance,
         _ config: ContainerConfig,
-        _ program: EngineProgram
+        _ program: EngineProgram,
+        _ attachment: NetworkAttachment?
     ) async throws -> ShimLaunch {
         let place = place(instance.id)
         let lower = try await queue.run { try root(of: instance) }
@@ -112,7 +126,7 @@ extension ContainerPlugin {
         let restrictions = try await queue.run {
             let words = try words(instance, image, root: lower)
             for volume in instance.volumes { try give(volume, of: instance.spec, to: words.user) }
-            return try writeBundle(instance, config, words, place)
+            return try writeBundle(instance, config, words, place, attachment)
         }
         launch.launcher = ShimLaunch.Launcher(pidFile: place.pidPath, restrictions: restrictions)
         return launch

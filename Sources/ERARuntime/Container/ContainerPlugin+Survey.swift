@@ -12,13 +12,13 @@ extension ContainerPlugin {
         let groups = ContainerGroups(groups: nil)
         do throws(EngineMissing) {
             let engine = try await shelf.find(nil, groups)
-            return (true, ([engine.tool.path] + surroundings(groups)).joined(separator: "; "))
+            return (true, ([engine.tool.path] + surroundings(groups, searchPath)).joined(separator: "; "))
         } catch {
             return (false, error.message)
         }
     }
 
-    private static func surroundings(_ groups: ContainerGroups) -> [String] {
+    private static func surroundings(_ groups: ContainerGroups, _ searchPath: [String]) -> [String] {
         let systems = String(
             decoding: readSmallFile("/proc/filesystems", limit: 65_536) ?? [],
             as: UTF8.self
@@ -30,6 +30,8 @@ extension ContainerPlugin {
             hasOverlays ? "overlays" : "no overlays, each run has a copy of its image (modprobe overlay)",
             "system calls by \(profile ?? "a filter of ERA's own (apt-get install golang-github-containers-common)")",
             limits.isEmpty ? "no limits, for want of controllers" : "limits of \(limits)",
+            CNIShelf(searchPath: searchPath).problem.map { "no network bridge: \($0)" }
+                ?? "network bridge by CNI plugins",
         ]
     }
 

@@ -11,7 +11,7 @@ extension ContainerPlugin {
         let (config, problems) = ContainerConfig.parse(spec.runtime.config)
         return problems.map { SpecProblem(config: $0) } + Self.hostProblems
             + (await engineProblems(spec, config)) + artifactProblems(spec) + userProblems(spec)
-            + portProblems(spec, config)
+            + config.portProblems(spec) + networkProblems(config)
             + volumeProblems(spec) + workloads.environmentProblems(spec)
     }
 
@@ -55,18 +55,6 @@ extension ContainerPlugin {
     private func userProblems(_ spec: DeploymentSpec) -> [SpecProblem] {
         guard let user = spec.user, !ImageAccounts.isUser(user) else { return [] }
         return [SpecProblem(field: "spec.user", message: "is neither a user nor user:group")]
-    }
-
-    private func portProblems(_ spec: DeploymentSpec, _ config: ContainerConfig) -> [SpecProblem] {
-        guard config.network == .none else { return [] }
-        // A socket that is handed over is the host's.
-        return spec.ports.indices.filter { !spec.ports[$0].passSocket }.map { index in
-            SpecProblem(
-                field: "spec.ports[\(index)]",
-                message:
-                    "cannot be reached: runtime.config.network is none; set passSocket, or use the host's"
-            )
-        }
     }
 
     private func volumeProblems(_ spec: DeploymentSpec) -> [SpecProblem] {

@@ -18,6 +18,7 @@ public struct ContainerPlugin: RuntimePlugin {
     let roots: RootStore
     let engines: EngineShelf
     let groups: ContainerGroups
+    let networks: ContainerNetworks
     /// Where it waits for the disk.
     let queue = BlockingQueue(label: "era.containers")
 
@@ -33,6 +34,7 @@ public struct ContainerPlugin: RuntimePlugin {
         )
         self.engines = engines
         groups = ContainerGroups(groups: host.shims.options.groups)
+        networks = ContainerNetworks(host.options, queue: queue)
         let found = ContainerEngine.Name.allCases.compactMap { engines.path($0) }
         description = PluginDescription(
             name: .container,
@@ -40,7 +42,10 @@ public struct ContainerPlugin: RuntimePlugin {
             capabilities: [.passSocket, .resourceLimits, .user, .volumes, .logs, .execProbe],
             configSchema: ContainerConfig.schema,
             details: host.details.merging(
-                ["engines": found.isEmpty ? "none: install runc" : found.joined(separator: ", ")]
+                [
+                    "engines": found.isEmpty ? "none: install runc" : found.joined(separator: ", "),
+                    "bridge": networks.bridge,
+                ]
             ) { _, own in own }
         )
     }
@@ -81,6 +86,8 @@ public struct ContainerPlugin: RuntimePlugin {
         }
         await forget(id)
         let place = place(id)
+        // What could not be taken back would never be again: nobody would know of it.
+        try await networks.disconnect(place)
         if access(place.directory, F_OK) == 0 {
             try await queue.run { try Folder(root: place.instanceDirectory).remove(RootStore.placeName) }
         }
@@ -94,6 +101,7 @@ public struct ContainerPlugin: RuntimePlugin {
     /// What cannot be removed now is removed before the next start, and with the instance.
     private func forget(_ id: InstanceID) async {
         let place = place(id)
+        await leaveNetwork(place)
         do {
             try await removeRemains(place)
             guard access(place.directory, F_OK) == 0 else { return }

@@ -138,10 +138,14 @@ extension ShimWorkloads {
             ("ERA_REVISION", instance.id.revision.description),
         ]
         for port in instance.spec.ports {
-            let name = port.name.rawValue.uppercased().map { $0 == "-" ? "_" : $0 }
-            own.append(("PORT_" + String(name), String(port.port)))
+            own.append((Self.portVariable(port.name.rawValue), String(port.port)))
         }
         return own
+    }
+
+    /// What the variable with the number of a port is called.
+    static func portVariable(_ port: String) -> String {
+        "PORT_" + String(port.uppercased().map { $0 == "-" ? "_" : $0 })
     }
 
     // MARK: Problems

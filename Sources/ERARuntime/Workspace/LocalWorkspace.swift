@@ -66,7 +66,11 @@ public struct LocalWorkspace: Workspace {
     /// and updates, and says itself when it cannot get them.
     public func checkPorts(_ spec: DeploymentSpec) async throws {
         try await run { () throws(Failure) in
-            for port in spec.ports where !port.passSocket { try PortCheck(port).run() }
+            let isMapped = ContainerConfig.isOnBridge(spec)
+            for port in spec.ports where !port.passSocket {
+                // A shim of the deployment may hold it already: who starts the container finds out.
+                if isMapped { try PortCheck(port).runForMapping() } else { try PortCheck(port).run() }
+            }
         }
     }
 

@@ -8,6 +8,25 @@ struct PortCheck {
 
     init(_ port: PortSpec) { self.port = port }
 
+    /// Who has a port at which nobody listens.
+    private static let unknown = "another program, or kept for a container (era get -A)"
+
+    /// For a port that is to be mapped to a container: whether a program has it that listens there.
+    ///
+    /// A port that is only held cannot be told from one that is held for this very container.
+    /// - Throws: ``Failure`` `PortTaken` or `PortRefused`.
+    func runForMapping() throws(Failure) {
+        do throws(Failure) {
+            try run()
+        } catch {
+            let isHeld =
+                error.code == .portTaken
+                && (port.transport == .udp
+                    || SocketOwner.find(port: UInt16(truncatingIfNeeded: port.port), .tcp) == nil)
+            guard isHeld else { throw error }
+        }
+    }
+
     /// - Throws: ``Failure`` `PortTaken` or `PortRefused`.
     func run() throws(Failure) {
         guard let number = UInt16(exactly: port.port), number > 0 else {
@@ -19,7 +38,7 @@ struct PortCheck {
         case EADDRINUSE:
             let owner = SocketOwner.find(port: number, port.transport)
             let advice = "stop that program or choose another port for \(port.name)"
-            throw .transient(.portTaken, "\(place) is in use by \(owner ?? "another program"); \(advice)")
+            throw .transient(.portTaken, "\(place) is in use by \(owner ?? Self.unknown); \(advice)")
         case EADDRNOTAVAIL:
             throw .transient(
                 .portRefused,

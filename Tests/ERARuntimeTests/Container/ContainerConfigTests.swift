@@ -28,7 +28,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("engine", "docker"), ("engine", 1), ("network", "bridge"), ("network", "slirp"),
+            ("engine", "docker"), ("engine", 1), ("network", "slirp"), ("containerPorts", 80),
             ("readOnly", "yes"),
             ("hostname", "-a"), ("hostname", "a..b"), ("hostname", ""), ("hostname", "a b"),
             ("seccomp", true),
