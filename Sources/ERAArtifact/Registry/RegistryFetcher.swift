@@ -18,7 +18,8 @@ struct RegistryFetcher: Sendable {
     var store: ContentStore { http.store }
     private var options: FetchOptions { http.options }
 
-    /// - Parameter afresh: Ask the registry what a tag means, although it may have a name in the store.
+    /// - Parameter afresh: For a person: ask the registry what a tag means, although it may have a name in the
+    ///   store, and bring all of it.
     /// - Throws: ``Failure``, `CancellationError`.
     func fetch(
         _ artifact: ArtifactSpec,
@@ -58,7 +59,10 @@ struct RegistryFetcher: Sendable {
         var outcome = try await signature(order, source, images, isFile: isFile)
         switch content {
         case .file(let file):
-            let blob = try await blobs([file], source, progress)[0]
+            // What a person has fetched is to have a name, and then it is whole: with a configuration that no
+            // deployment reads.
+            let others = afresh ? manifest.value.blobs.filter { $0.digest != file.digest } : []
+            let blob = try await blobs([file] + others, source, progress)[0]
             if outcome == nil {
                 outcome = try await signature(order, source, images, isFile: isFile, file: blob)
             }
