@@ -139,7 +139,7 @@ public struct ArchiveUnpacker: ArtifactUnpacker {
         return magic.starts(with: [0x50, 0x4B, 3, 4]) || magic.starts(with: [0x50, 0x4B, 5, 6])
     }
 
-    /// Whether a file begins as the kernel wants it of what it executes: an ELF, or the name of an interpreter.
+    /// Whether a file begins as what the kernel executes does: an ELF, or the name of an interpreter.
     private static func isProgram(_ path: String) throws -> Bool {
         let magic = try opening(path)
         return magic.starts(with: [0x7F, 0x45, 0x4C, 0x46]) || magic.starts(with: Array("#!".utf8))

@@ -168,7 +168,7 @@ struct RegistryLiveTests {
                 let failure: Failure?
                 do {
                     _ = try await fetcher.fetch(spec) { report in
-                        // Longer than the shortest time between two reports, so that the next piece is reported.
+                        // Longer than the shortest time between two reports: the next piece is reported.
                         guard report.done.bytes > 100_000 else { return _ = usleep(150_000) }
                         guard !isDead.value else { return }
                         isDead.change { $0 = true }

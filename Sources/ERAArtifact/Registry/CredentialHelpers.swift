@@ -5,8 +5,8 @@ import Glibc
 
 /// The programs that keep logins, which docker's `config.json` names: `docker-credential-NAME`.
 ///
-/// Source: the protocol of docker-credential-helpers: the argument `get`, a server on standard input, JSON or a
-/// complaint on standard output.
+/// Source: the protocol of docker-credential-helpers: the argument `get`, a server on standard input, JSON or
+/// a complaint on standard output.
 public struct CredentialHelpers: Sendable {
     /// How long one may take.
     public static let timeLimit = Duration.seconds(20)
@@ -93,8 +93,8 @@ public struct CredentialHelpers: Sendable {
                 .fetchRefused,
                 "\(subject) answered what is no login (ServerURL, Username, Secret); \(advice)"
             )
-            // Whatever is wrong with it, there is no login; and nothing of it is shown.
             guard answer.count <= CredentialHelpers.answerSizeLimit,
+                // Whatever is wrong with it, there is no login; and nothing of it is shown.
                 let value = try? JSONValue(jsonText: answer, nodeLimit: 1000),
                 let username = value["Username"]?.string, let secret = value["Secret"]?.string
             else { throw refused }
