@@ -56,7 +56,8 @@ public protocol ArtifactUnpacker: Sendable {
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws
 
-    /// Makes `directory` hold these files, as ``unpack(_:name:format:into:progress:)`` does that of an archive.
+    /// Makes `directory` hold these files; it is whole or not there, as after
+    /// ``unpack(_:name:format:into:progress:)``.
     ///
     /// - Throws: ``Failure``: permanent `UnsafeArchive` for places that lead out, or into each other; or the
     ///   file system's error.
