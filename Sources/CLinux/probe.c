@@ -82,7 +82,7 @@ static void become(
     // Works on kernels since 5.9; on older ones everything of ours is close-on-exec anyway.
     syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
     umask(077);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
+    if (!user->gains_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) goto failed;
     // As the workload: root by number, and nothing that root may do but what it was given. The bounding set goes
     // first, while we may: dropping fails only where we are not root.
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -168,7 +168,7 @@ static int drop_privileges(const struct era_launch *launch, int32_t *stage) {
     if (change_user(launch) != 0) return -1;
     *stage = ERA_STAGE_PRIVILEGES;
     if (set_capabilities(launch->capabilities) != 0) return -1;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return launch->gains_privileges ? 0 : prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static _Noreturn void become_workload(const struct era_launch *launch, struct report *report) {

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A program to start as a ``Child``, with nothing of ours but what is said here.
 ///
-/// Signals are at their defaults, the umask is 077, and there is no way to new privileges.
+/// Signals are at their defaults, the umask is 077, and there is no way to new privileges unless it is said.
 public struct ChildProgram: Sendable {
     /// Who it runs as.
     public struct User: Sendable {
@@ -34,6 +34,8 @@ public struct ChildProgram: Sendable {
     public var input: [UInt8] = []
     /// Whether its standard error is an output of its own, the second; else both are one.
     public var keepsErrorsApart = false
+    /// Whether it may run programs with privileges of their own (set-uid).
+    public var gainsPrivileges = false
 
     public init(
         _ candidates: [String],
@@ -95,6 +97,7 @@ public struct ChildProgram: Sendable {
         let code = groups.withUnsafeBufferPointer { groups in
             var identity = era_probe_user()
             identity.capabilities = capabilities
+            identity.gains_privileges = gainsPrivileges ? 1 : 0
             if let user {
                 identity.is_set = 1
                 identity.user = user.user

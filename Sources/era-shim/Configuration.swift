@@ -28,6 +28,7 @@ struct Configuration {
         static let restriction: UInt8 = 0x76  // v
         static let grace: UInt8 = 0x74  // t
         static let pidFile: UInt8 = 0x50  // P
+        static let gain: UInt8 = 0x47  // G
     }
 
     static let magic: StaticString = "ERASHIM1"
@@ -138,6 +139,7 @@ struct Configuration {
         case Tag.oomScore: launch.oom_score_adjust = UnsafePointer(value)
         case Tag.cgroup: cgroup = value
         case Tag.pidFile: pidFile = value
+        case Tag.gain: launch.gains_privileges = 1
         case Tag.restriction:
             restrictions.append("restriction ")
             restrictions.append(value)

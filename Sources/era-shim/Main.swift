@@ -3,9 +3,14 @@ import CShim
 /// The program: becomes the parent of one workload, and ends when nothing of it is left.
 ///
 /// Descriptor 3 is the connection to whoever started us, 4 the configuration, 5 the lock that says that this
-/// instance has a supervisor; listening sockets follow (docs/shim.md).
+/// instance has a supervisor; listening sockets follow (docs/shim.md). `era-shim within …` and
+/// `era-shim inside …` are other programs: they enter a user namespace and become what is named there.
 @_cdecl("era_shim_main")
-public func main() -> Int32 {
+public func main(count: Int32, words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
+    if count > 2, let verb = words[1] {
+        if isWord(verb, "within") { return era_run_within(words + 2) }
+        if isWord(verb, "inside") { return era_run_inside(words + 2) }
+    }
     var size: Int64 = 0
     guard let bytes = era_map(Inherited.configuration, &size) else {
         return reject(stage: .configuration, error: 0)
@@ -23,6 +28,11 @@ public func main() -> Int32 {
         shim.run()
         return 0
     }
+}
+
+/// Whether a C text is this word.
+private func isWord(_ text: CText, _ word: StaticString) -> Bool {
+    hasPrefix(text, word) && text[word.utf8CodeUnitCount] == 0
 }
 
 /// Descriptors that the daemon hands over.

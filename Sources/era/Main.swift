@@ -1,12 +1,16 @@
 import ArgumentParser
+import ERARuntime
 import Glibc
 
 /// Where the program begins: settings from outside become arguments, a command runs, and how it ended
 /// becomes the exit code.
 @main struct Program {
     static func main() async {
-        let environment = Environment.current()
         let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.first == UnpackRequest.verb {
+            Glibc.exit(await LayerUnpacking.run(arguments.dropFirst()))
+        }
+        let environment = Environment.current()
         let status = await run(arguments, environment)
         Glibc.exit(status.rawValue)
     }

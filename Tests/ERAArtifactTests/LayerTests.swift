@@ -80,6 +80,25 @@ struct LayerTests {
         }
     }
 
+    @Test func `files of users and groups beyond those that there are become root's`() async throws {
+        try await LayerFixture.run { fixture in
+            try await fixture.unpack(
+                .tar { tar in
+                    for (name, user, group) in [("a", "9", "10"), ("b", "10", "9"), ("c", "9", "9")] {
+                        tar.addPax([("uid", user), ("gid", group)])
+                        tar.add(name, content: [1])
+                    }
+                    tar.addPax([("uid", "1234"), ("gid", "1234")])
+                    tar.add("link", type: "2", link: "a")
+                },
+                owners: OwnerLimits(users: 10, groups: 10)
+            )
+            let owners = try ["a", "b", "c", "link"].map { try fixture.status($0) }
+            #expect(owners.map(\.st_uid) == [9, 0, 9, 0])
+            #expect(owners.map(\.st_gid) == [0, 9, 9, 0])
+        }
+    }
+
     // MARK: Whiteouts
 
     @Test func `a whiteout removes what lower layers have, a directory with all in it`() async throws {
@@ -256,6 +275,7 @@ struct LayerFixture {
         _ tars: [UInt8]...,
         compression: Compression = .none,
         limits: ArchiveLimits = .image,
+        owners: OwnerLimits = .none,
         diffIDs: [Digest]? = nil
     ) async throws {
         var layers: [ImageLayer] = []
@@ -272,7 +292,7 @@ struct LayerFixture {
                 )
             )
         }
-        try await ImageUnpacker(limits: limits).unpack(layers, into: out) { _ in }
+        try await ImageUnpacker(limits: limits, owners: owners).unpack(layers, into: out) { _ in }
     }
 
     func status(_ path: String) throws -> stat {

@@ -47,6 +47,13 @@ import Testing
         #expect(outcome == expected)
     }
 
+    @Test func `it gains no privileges unless that is said`() async throws {
+        var program = shell("grep NoNewPrivs /proc/self/status | tr -dc 01")
+        #expect(try await program.run(within: .seconds(60), outputLimit: 10).output == Array("1".utf8))
+        program.gainsPrivileges = true
+        #expect(try await program.run(within: .seconds(60), outputLimit: 10).output == Array("0".utf8))
+    }
+
     @Test func `one that takes too long is ended with all that it started`() async throws {
         let marker = "\(getpid()).\(UInt32.random(in: 1...UInt32.max))"
         let script = "trap '' TERM; sh -c 'sleep 300; : \(marker)' & sleep 300"

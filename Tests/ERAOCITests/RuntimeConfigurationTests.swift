@@ -110,6 +110,36 @@ import Testing
         #expect(one.json["linux"]?["sysctl"] == ["net.ipv4.ip_unprivileged_port_start": "0"])
     }
 
+    @Test func `without root it has what is mounted at /sys, and none of the host's groups`() {
+        var one = configuration()
+        func mount(_ target: String) -> JSONValue? {
+            one.json["mounts"]?.array?.first { $0["destination"] == .string(target) }
+        }
+        one.cgroupsPath = ""
+        one.mapping = UserMapping(user: 1000, group: 1000)
+        one.hasOneHierarchy = false
+        #expect(one.json["linux"]?["cgroupsPath"] == nil)
+        #expect(mount("/sys")?["source"] == "/sys")
+        #expect(mount("/sys")?["options"] == ["rbind", "nosuid", "noexec", "nodev", "ro"])
+        #expect(mount("/sys/fs/cgroup")?["type"] == "tmpfs")
+        #expect(mount("/dev/pts")?["options"]?.array?.contains("gid=5") == false)
+        // The engine is in the namespace already.
+        let namespaces = one.json["linux"]?["namespaces"]?.array ?? []
+        #expect(!namespaces.contains(["type": "user"]))
+        one.network = .none
+        one.hasOneHierarchy = true
+        one.mapping = UserMapping(
+            user: 1000,
+            group: 1000,
+            name: "ann",
+            subuid: Array("ann:100000:65536".utf8),
+            subgid: Array("ann:100000:65536".utf8)
+        )
+        #expect(mount("/sys")?["type"] == "sysfs")
+        #expect(mount("/sys/fs/cgroup")?["type"] == "cgroup")
+        #expect(mount("/dev/pts")?["options"]?.array?.contains("gid=5") == true)
+    }
+
     @Test func `what shows or changes the host is hidden or read-only`() {
         let linux = configuration().json["linux"]
         #expect(linux?["maskedPaths"]?.array?.contains("/proc/kcore") == true)

@@ -10,6 +10,8 @@
 struct era_probe_user {
     int is_set;
     uint64_t capabilities;
+    /// Whether programs with privileges of their own may be run.
+    int gains_privileges;
     uid_t user;
     gid_t group;
     size_t group_count;

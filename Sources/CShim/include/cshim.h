@@ -127,6 +127,8 @@ struct era_launch {
     int32_t switches_user;
     /// A bit for each capability that the workload keeps.
     uint64_t capabilities;
+    /// Whether what is launched may run programs with privileges of their own; it gives that up itself.
+    int32_t gains_privileges;
 };
 
 /// What a launch was doing when it failed.
@@ -155,5 +157,16 @@ int32_t era_start(const struct era_launch *launch, int32_t *stage);
 /// Returns the pid of the workload, which is our child; or a negative errno, with the launcher's exit code in `code`
 /// (128 and the signal where one ended it, 0 where the file is at fault), and all that it left is killed.
 int32_t era_await_launcher(int32_t launcher, const char *pid_file, int32_t *code);
+
+/// Becomes a program in a user namespace of its own, whose root is our user. The words are two maps, of users and of
+/// groups, the target and the options of an overlay that nobody else sees (both empty for none), and the program with
+/// its arguments; where there is none it was a trial, and 0 is returned. A map is what /proc/PID/uid_map takes,
+/// for a single user, or newuidmap with its arguments but the process.
+/// Returns the exit code after a failure, which was said on standard error.
+int32_t era_run_within(char **words);
+
+/// Becomes a program in the user namespace of a process. The words are its number, and the program with its arguments.
+/// Returns as `era_run_within`.
+int32_t era_run_inside(char **words);
 
 #endif

@@ -15,9 +15,11 @@ struct FileAttributes {
     static let attributeSizeLimit = 64 << 10
     static let capabilityName = "security.capability"
 
-    init(_ entry: ArchiveEntry) throws {
+    init(_ entry: ArchiveEntry, _ owners: OwnerLimits) throws {
         mode = entry.mode & 0o7777
-        (user, group) = entry.owner
+        let owner = entry.owner
+        user = owner.0 < owners.users ? owner.0 : 0
+        group = owner.1 < owners.groups ? owner.1 : 0
         time = entry.writtenAt
         var extended: [(name: String, value: [UInt8])] = []
         try entry.forEachAttribute { name, value in
@@ -59,6 +61,20 @@ struct FileAttributes {
             throw SystemError("date", path.text)
         }
     }
+}
+
+/// How many users and groups there are; what an image gives to one beyond becomes root's.
+public struct OwnerLimits: Hashable, Sendable {
+    public var users: UInt32
+    public var groups: UInt32
+
+    public init(users: UInt32, groups: UInt32) {
+        self.users = users
+        self.groups = groups
+    }
+
+    /// All that there can be.
+    public static let none = OwnerLimits(users: .max, groups: .max)
 }
 
 /// When a file was written, since 1970.

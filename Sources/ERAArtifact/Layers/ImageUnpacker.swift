@@ -10,11 +10,14 @@ import Glibc
 /// with nothing left behind: sockets, paths with `..`, and whatever is beyond the limits.
 public struct ImageUnpacker: LayerUnpacker {
     private let limits: ArchiveLimits
+    private let owners: OwnerLimits
     private let executor = BlockingExecutor(label: "era.layers")
     private let gate: Gate
 
-    public init(limits: ArchiveLimits = .image) {
+    /// - Parameter owners: Fewer where we are root of a user namespace.
+    public init(limits: ArchiveLimits = .image, owners: OwnerLimits = .none) {
         self.limits = limits
+        self.owners = owners
         gate = Gate(limit: limits.parallelLimit)
     }
 
@@ -69,7 +72,7 @@ public struct ImageUnpacker: LayerUnpacker {
         let total = layers.reduce(0) { $0 + $1.size.bytes }
         progress(StepProgress(done: ByteCount(0), total: ByteCount(total)))
         var meter = UnpackMeter(total: ByteCount(total), report: progress)
-        var extraction = LayerExtraction(try RootTree(staged.root), limits)
+        var extraction = LayerExtraction(try RootTree(staged.root), limits, owners)
         var before: Int64 = 0
         for (index, layer) in layers.enumerated() {
             do {

@@ -6,14 +6,16 @@ import Glibc
 struct LayerExtraction {
     let tree: RootTree
     let limits: ArchiveLimits
+    private let owners: OwnerLimits
     /// Of all layers so far.
     private var entryCount = 0
     private var written: Int64 = 0
     private var times: [(EntryPath, FileTime)] = []
 
-    init(_ tree: RootTree, _ limits: ArchiveLimits) {
+    init(_ tree: RootTree, _ limits: ArchiveLimits, _ owners: OwnerLimits) {
         self.tree = tree
         self.limits = limits
+        self.owners = owners
     }
 
     /// Puts one layer onto what is there.
@@ -42,7 +44,7 @@ struct LayerExtraction {
         switch try LayerEntry(text, limits) {
         case .root:
             guard entry.kind == .directory else { throw UnsafeArchive("its root is no directory") }
-            try tree.useRoot(FileAttributes(entry))
+            try tree.useRoot(FileAttributes(entry, owners))
         case .content(let path): try add(path, entry, reader, note)
         case .whiteout(let path): try tree.removeLower(path)
         case .opaque(let path): try tree.makeOpaque(path)
@@ -56,7 +58,7 @@ struct LayerExtraction {
         _ reader: ArchiveReader,
         _ note: (Int64) -> Void
     ) throws {
-        var attributes = try FileAttributes(entry)
+        var attributes = try FileAttributes(entry, owners)
         switch entry.kind {
         case .directory:
             if let time = attributes.time { times.append((path, time)) }

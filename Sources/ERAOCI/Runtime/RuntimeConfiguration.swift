@@ -63,11 +63,15 @@ public struct RuntimeConfiguration: Sendable {
     public var network = Network.host
     /// What is to be limited; what the host cannot limit has to be left out.
     public var resources = ResourceLimits()
-    /// Below the root of each hierarchy.
+    /// Below the root of each hierarchy; empty where it gets no group of its own.
     public var cgroupsPath: String
     /// Whether the host has cgroup v2 alone: the container then sees its own group as the root.
     public var hasOneHierarchy = true
     public var seccomp: JSONValue?
+    /// The users that there are; nil where the daemon is root, and those of the host are the container's.
+    ///
+    /// The engine is started in the user namespace itself, so that it makes none.
+    public var mapping: UserMapping?
 
     public init(
         root: String,
@@ -109,7 +113,7 @@ public struct RuntimeConfiguration: Sendable {
             "process": process,
             "root": ["path": .string(root), "readonly": .boolean(isRootReadOnly)],
             "hostname": .string(hostname),
-            "mounts": .array(Self.standardMounts(hasOneHierarchy) + mounts.map(Self.json)),
+            "mounts": .array(standardMounts + mounts.map(Self.json)),
             "linux": linux,
         ]
     }
@@ -158,12 +162,12 @@ public struct RuntimeConfiguration: Sendable {
         if hasOneHierarchy { namespaces.append(["type": "cgroup"]) }
         var linux: [String: JSONValue] = [
             "namespaces": .array(namespaces),
-            "cgroupsPath": .string(cgroupsPath),
             "resources": .object(resourceMembers),
             "maskedPaths": Self.texts(Self.maskedPaths),
             "readonlyPaths": Self.texts(Self.readOnlyPaths),
             "rootfsPropagation": "rprivate",
         ]
+        if !cgroupsPath.isEmpty { linux["cgroupsPath"] = .string(cgroupsPath) }
         if let seccomp { linux["seccomp"] = seccomp }
         // All ports of a network of its own are the container's, whoever its user is; as Docker has it.
         if case .joined = network { linux["sysctl"] = ["net.ipv4.ip_unprivileged_port_start": "0"] }
@@ -182,26 +186,43 @@ public struct RuntimeConfiguration: Sendable {
         return members
     }
 
-    private static func standardMounts(_ hasOneHierarchy: Bool) -> [JSONValue] {
-        func mount(_ target: String, _ type: String, _ options: [String]) -> JSONValue {
-            [
-                "destination": .string(target), "type": .string(type), "source": .string(type),
-                "options": texts(options),
-            ]
-        }
+    private var standardMounts: [JSONValue] {
         let quiet = ["nosuid", "noexec", "nodev"]
+        let terminals = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
+        // The group `tty`, where there is one.
+        let hasTerminalGroup = mapping.map { $0.groupCount > 5 } ?? true
         return [
-            mount("/proc", "proc", quiet),
-            mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-            mount(
-                "/dev/pts",
-                "devpts",
-                ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
-            ),
-            mount("/dev/mqueue", "mqueue", quiet),
-            mount("/dev/shm", "tmpfs", quiet + ["mode=1777", "size=65536k"]),
-            mount("/sys", "sysfs", quiet + ["ro"]),
-            mount("/sys/fs/cgroup", "cgroup", quiet + (hasOneHierarchy ? ["ro"] : ["relatime", "ro"])),
+            Self.mount("/proc", "proc", quiet),
+            Self.mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+            Self.mount("/dev/pts", "devpts", terminals + (hasTerminalGroup ? ["gid=5"] : [])),
+            Self.mount("/dev/mqueue", "mqueue", quiet),
+            Self.mount("/dev/shm", "tmpfs", quiet + ["mode=1777", "size=65536k"]),
+        ] + systemMounts(quiet)
+    }
+
+    private func systemMounts(_ quiet: [String]) -> [JSONValue] {
+        // Who does not own a network may not mount what shows its devices, but have what is mounted.
+        let system =
+            mapping != nil && network == .host
+            ? Self.mount("/sys", "none", ["rbind"] + quiet + ["ro"], source: "/sys")
+            : Self.mount("/sys", "sysfs", quiet + ["ro"])
+        // The host's own is hidden where no other can be mounted: this user may have groups there.
+        let groups =
+            mapping != nil && !hasOneHierarchy
+            ? Self.mount("/sys/fs/cgroup", "tmpfs", quiet + ["ro", "size=4k"])
+            : Self.mount("/sys/fs/cgroup", "cgroup", quiet + (hasOneHierarchy ? ["ro"] : ["relatime", "ro"]))
+        return [system, groups]
+    }
+
+    private static func mount(
+        _ target: String,
+        _ type: String,
+        _ options: [String],
+        source: String? = nil
+    ) -> JSONValue {
+        [
+            "destination": .string(target), "type": .string(type), "source": .string(source ?? type),
+            "options": texts(options),
         ]
     }
 

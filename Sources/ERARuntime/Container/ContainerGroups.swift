@@ -14,28 +14,40 @@ struct ContainerGroups: Hashable, Sendable {
     let layout: Layout
     /// `memory`, `cpu`, `pids`, as far as they are there.
     let controllers: Set<String>
-    /// Of ERA's own groups, below the root of each hierarchy.
+    /// Of ERA's own groups, below the root of each hierarchy; empty where it may have none.
     let prefix: String
+    private let isRootless: Bool
 
     /// Looks at what is mounted.
     ///
-    /// - Parameter groups: Where ERA's own groups of cgroup v2 are.
-    init(mountPoint: String = "/sys/fs/cgroup", groups: ControlGroups?) {
+    /// - Parameters:
+    ///   - groups: Where ERA's own groups of cgroup v2 are.
+    ///   - isRootless: Whether only what was delegated to our user can be used; v1 delegates nothing.
+    init(mountPoint: String = "/sys/fs/cgroup", groups: ControlGroups?, isRootless: Bool = false) {
+        self.isRootless = isRootless
         let wanted = ["memory", "cpu", "pids"]
         guard era_spawn_is_cgroup2(mountPoint) != 0 else {
             layout = .many(hasUnified: era_spawn_is_cgroup2("\(mountPoint)/unified") != 0)
+            guard !isRootless else {
+                controllers = []
+                prefix = ""
+                return
+            }
             controllers = Set(wanted.filter { access("\(mountPoint)/\($0)", F_OK) == 0 })
             prefix = "/era"
             return
         }
         layout = .unified
-        let list = readSmallFile("\(mountPoint)/cgroup.controllers", limit: 4096) ?? []
+        // What was delegated is what the group above ours has.
+        let top = isRootless ? groups.map { String($0.root.dropLast("/era".count)) } ?? "" : mountPoint
+        let list = readSmallFile("\(top)/cgroup.controllers", limit: 4096) ?? []
         let present = String(decoding: list, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(
             String.init
         )
         controllers = Set(wanted).intersection(present)
         let root = groups?.root ?? ""
-        prefix = root.hasPrefix(mountPoint + "/") ? String(root.dropFirst(mountPoint.count)) : "/era"
+        let own = root.hasPrefix(mountPoint + "/") ? String(root.dropFirst(mountPoint.count)) : nil
+        prefix = own ?? (isRootless ? "" : "/era")
     }
 
     /// The limits that can be set here, and what is to be said of the others.
@@ -48,10 +60,17 @@ struct ContainerGroups: Hashable, Sendable {
             case "cpu": applicable.cpu = nil
             default: applicable.pids = nil
             }
-            restrictions.append("\(controller) limit not enforced: this host has no \(controller) controller")
+            let reason =
+                isRootless
+                ? "no \(controller) controller of cgroup v2 was delegated to this user"
+                : "this host has no \(controller) controller"
+            restrictions.append("\(controller) limit not enforced: \(reason)")
         }
         return (applicable, restrictions)
     }
+
+    /// The group of a container below the root of each hierarchy; empty where it has none.
+    func path(_ name: String) -> String { prefix.isEmpty ? "" : "\(prefix)/\(name)" }
 
     /// Processes in the group of a container; empty when there is none.
     func processes(_ name: String, mountPoint: String = "/sys/fs/cgroup") -> [Int32] {

@@ -27,12 +27,13 @@ extension ContainerPlugin {
             throw Failure.permanent(.commandMissing, "\(error)")
         }
         let accounts = try accounts(root)
-        let user: ContainerUser
+        var user: ContainerUser
         do throws(OCIError) {
             user = try accounts.resolve(spec.user ?? image.user)
         } catch {
             throw Failure.permanent(.userMissing, "\(error)")
         }
+        if let namespace = namespaces?.latest { user = try namespace.resolve(user) }
         let own = [
             ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", user.home),
         ]
@@ -115,7 +116,7 @@ extension ContainerPlugin {
             workingDirectory: words.workingDirectory,
             user: words.user,
             hostname: hostname,
-            cgroupsPath: "\(groups.prefix)/\(place.name)"
+            cgroupsPath: groups.path(place.name)
         )
         runtime.isRootReadOnly = config.isReadOnly
         runtime.capabilities = config.capabilities
@@ -123,10 +124,11 @@ extension ContainerPlugin {
             let name = WorkloadConfig.resources.first { $0.number == limit.resource }?.name
             return name.map { .init(type: "RLIMIT_" + $0.uppercased(), value: limit.hard) }
         }
-        runtime.oomScoreAdjust = config.workload.oomScoreAdjust
+        runtime.oomScoreAdjust = allowed(config.workload.oomScoreAdjust)
         runtime.network = runtimeNetwork(config, attachment)
         runtime.resources = resources
         runtime.hasOneHierarchy = groups.layout == .unified
+        runtime.mapping = namespaces?.latest?.mapping
         let naming = attachment.map { Self.naming($0, hostname) }
         runtime.mounts = try namingFiles(bundle, config.network, hostname, naming) + volumes(instance, words)
         if config.filtersCalls {

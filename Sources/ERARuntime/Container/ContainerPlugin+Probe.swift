@@ -30,17 +30,25 @@ extension ContainerPlugin {
             variables: ["PATH": SecretText(host.options.searchPath.joined(separator: ":"))],
             user: nil,
             capabilities: .max,
-            commandPrefix: [program.tool.path] + program.prefix
+            commandPrefix: try entry(place(instance.id)) + [program.tool.path] + program.prefix
                 + ["exec", "--env", "\(Self.probeVariable)=\(now)", name]
         )
     }
 
     private func endChecks(_ name: String, begunBefore limit: Int) {
         let mark = Array("\(Self.probeVariable)=".utf8)
-        for pid in groups.processes(name) {
+        let owner = Array("\(ProcessCensus.variable)=\(name)".utf8)
+        // Where there are no groups every process is asked whose it is.
+        let candidates =
+            groups.prefix.isEmpty
+            ? namesInDirectory("/proc").compactMap { Int32($0) } : groups.processes(name)
+        for pid in candidates {
             guard let stat = ProcessStat(pid: pid), !stat.hasEnded,
-                let environment = readSmallFile("/proc/\(pid)/environ", limit: 1 << 18),
-                let value = environment.split(separator: 0).first(where: { $0.starts(with: mark) }),
+                let bytes = readSmallFile("/proc/\(pid)/environ", limit: 1 << 18)
+            else { continue }
+            let environment = bytes.split(separator: 0)
+            guard environment.contains(where: { $0.elementsEqual(owner) }),
+                let value = environment.first(where: { $0.starts(with: mark) }),
                 let begun = Int(String(decoding: value.dropFirst(mark.count), as: UTF8.self)), begun < limit
             else { continue }
             ProcessIdentity(pid: pid, startTime: stat.startTime).signal(SIGKILL)

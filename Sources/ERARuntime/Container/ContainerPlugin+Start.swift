@@ -114,21 +114,35 @@ extension ContainerPlugin {
         _ attachment: NetworkAttachment?
     ) async throws -> ShimLaunch {
         let place = place(instance.id)
+        let namespace = try await namespaces?.required()
         let lower = try await queue.run { try root(of: instance) }
         let image = try await queue.run { try installedImage(place) }
-        try await queue.run { try place.makeAnew() }
+        try await clear(place)
+        try await queue.run { try place.make() }
         var launch = launch(instance.spec, config, program, place)
-        if let overlay = try await queue.run({ try overlay(lower, place) }) {
+        if let namespace {
+            try await enter(namespace, &launch, lower, place)
+        } else if let overlay = try await queue.run({ try overlay(lower, place) }) {
             launch.mounts = [overlay]
         } else {
             try await copy(lower, to: place.rootPath)
         }
-        let restrictions = try await queue.run {
-            let words = try words(instance, image, root: lower)
-            for volume in instance.volumes { try give(volume, of: instance.spec, to: words.user) }
-            return try writeBundle(instance, config, words, place, attachment)
+        let words = try await queue.run { try self.words(instance, image, root: lower) }
+        for volume in instance.volumes {
+            if let namespace {
+                try await give(volume, of: instance.spec, to: words.user, in: namespace)
+            } else {
+                try await queue.run { try give(volume, of: instance.spec, to: words.user) }
+            }
         }
-        launch.launcher = ShimLaunch.Launcher(pidFile: place.pidPath, restrictions: restrictions)
+        let restrictions = try await queue.run {
+            try writeBundle(instance, config, words, place, attachment)
+        }
+        launch.launcher = ShimLaunch.Launcher(
+            pidFile: place.pidPath,
+            restrictions: restrictions,
+            gainsPrivileges: namespace != nil
+        )
         return launch
     }
 

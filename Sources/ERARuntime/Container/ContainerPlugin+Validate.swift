@@ -9,22 +9,10 @@ extension ContainerPlugin {
 
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
         let (config, problems) = ContainerConfig.parse(spec.runtime.config)
-        return problems.map { SpecProblem(config: $0) } + Self.hostProblems
+        return problems.map { SpecProblem(config: $0) } + (await namespaceProblems())
             + (await engineProblems(spec, config)) + artifactProblems(spec) + userProblems(spec)
             + config.portProblems(spec) + networkProblems(config)
             + volumeProblems(spec) + workloads.environmentProblems(spec)
-    }
-
-    private static var hostProblems: [SpecProblem] {
-        guard geteuid() != 0 else { return [] }
-        return [
-            SpecProblem(
-                field: "spec.runtime.plugin",
-                message:
-                    "containers need root here: their file systems are mounted and have many owners; run ERA "
-                    + "as root, or use plugin process"
-            )
-        ]
     }
 
     private func engineProblems(_ spec: DeploymentSpec, _ config: ContainerConfig) async -> [SpecProblem] {

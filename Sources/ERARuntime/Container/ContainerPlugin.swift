@@ -19,21 +19,43 @@ public struct ContainerPlugin: RuntimePlugin {
     let engines: EngineShelf
     let groups: ContainerGroups
     let networks: ContainerNetworks
+    /// Nil where the daemon is root.
+    let namespaces: UserNamespaces?
     /// Where it waits for the disk.
-    let queue = BlockingQueue(label: "era.containers")
+    let queue: BlockingQueue
+    let removal: TreeRemoval
 
     /// Makes the plugin; starts nothing, and asks no engine anything.
-    public init(_ host: ShimHost, unpacker: any LayerUnpacker) {
+    ///
+    /// - Parameters:
+    ///   - unpackProgram: The words of a program that does what `unpacker` does, for ``UnpackRequest``;
+    ///     used where the daemon is not root.
+    ///   - namespaces: Where containers are of users of their own; nil where the daemon is root.
+    public init(
+        _ host: ShimHost,
+        unpacker: any LayerUnpacker,
+        unpackProgram: [String] = [],
+        namespaces: UserNamespaces? = nil
+    ) {
         self.host = host
+        self.namespaces = namespaces
+        queue = BlockingQueue(label: "era.containers")
+        removal = TreeRemoval(queue: queue, namespaces: namespaces)
         workloads = host.workloads(of: .container)
-        roots = RootStore(dataDirectory: host.options.dataDirectory, unpacker: unpacker, queue: queue)
+        roots = RootStore(
+            dataDirectory: host.options.dataDirectory,
+            unpacker: unpacker,
+            unpackProgram: unpackProgram,
+            removal: removal
+        )
         let engines = EngineShelf(
             searchPath: host.options.searchPath,
             directory: "\(host.options.runDirectory)/containers",
-            bootID: host.options.bootID
+            bootID: host.options.bootID,
+            isRootless: namespaces != nil
         )
         self.engines = engines
-        groups = ContainerGroups(groups: host.shims.options.groups)
+        groups = ContainerGroups(groups: host.shims.options.groups, isRootless: namespaces != nil)
         networks = ContainerNetworks(host.options, queue: queue)
         let found = ContainerEngine.Name.allCases.compactMap { engines.path($0) }
         description = PluginDescription(
@@ -89,7 +111,7 @@ public struct ContainerPlugin: RuntimePlugin {
         // What could not be taken back would never be again: nobody would know of it.
         try await networks.disconnect(place)
         if access(place.directory, F_OK) == 0 {
-            try await queue.run { try Folder(root: place.instanceDirectory).remove(RootStore.placeName) }
+            try await removal.remove([RootStore.placeName], in: place.instanceDirectory)
         }
         try await workloads.delete(id)
         try await roots.collect()
@@ -105,13 +127,20 @@ public struct ContainerPlugin: RuntimePlugin {
         do {
             try await removeRemains(place)
             guard access(place.directory, F_OK) == 0 else { return }
-            try await queue.run { try place.clear() }
+            try await clear(place)
         } catch {
             host.options.logger.warning(
                 "container not cleaned up",
                 metadata: ["instance": "\(id)", "error": "\(error)"]
             )
         }
+    }
+
+    /// Removes the files of a run. Nothing may run.
+    ///
+    /// - Throws: ``Failure``, `CancellationError`.
+    func clear(_ place: ContainerPlace) async throws {
+        try await removal.remove(ContainerPlace.runNames, in: place.directory)
     }
 
     /// Removes what an engine remembers of a container that does not run, and with it its control groups.
@@ -147,21 +176,12 @@ struct ContainerPlace: Sendable {
 
     static let imageName = "image.json"
     /// What each start makes anew.
-    private static let runNames = ["root", "upper", "work", "bundle", "pid", "engine.log"]
+    static let runNames = ["root", "upper", "work", "bundle", "pid", "engine.log"]
 
-    /// Removes the files of a run. Nothing may run.
+    /// Makes the directories of a run; what was there before is removed.
     ///
     /// - Throws: ``Failure``.
-    func clear() throws {
-        let folder = try Folder(root: directory)
-        for name in Self.runNames { try folder.remove(name) }
-    }
-
-    /// Makes the directories of a run, empty.
-    ///
-    /// - Throws: ``Failure``.
-    func makeAnew() throws {
-        try clear()
+    func make() throws {
         let folder = try Folder(root: directory)
         for name in ["root", "upper"] {
             // What the container sees as its root directory.

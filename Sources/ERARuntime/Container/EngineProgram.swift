@@ -11,9 +11,10 @@ struct EngineProgram: Sendable {
     let tool: HostTool
     /// Where it keeps what it knows of containers: its `--root`.
     let stateDirectory: String
+    let isRootless: Bool
 
     /// The words before each verb.
-    var prefix: [String] { ["--root", stateDirectory] }
+    var prefix: [String] { ["--root", stateDirectory] + (isRootless ? ["--rootless=true"] : []) }
 
     /// Forgets a container, with its control groups and all that runs in it; none is fine.
     ///
@@ -36,12 +37,16 @@ struct EngineShelf: Sendable {
     /// One for each boot: what an engine remembers of another boot names processes
     /// by numbers that others have now, so it is never asked to end them.
     let stateDirectory: String
+    /// Whether the daemon is not root: runc alone is used then.
+    let isRootless: Bool
 
     /// - Parameters:
     ///   - directory: For this.
     ///   - bootID: Of the present boot.
-    init(searchPath: [String], directory: String, bootID: String) {
-        self.searchPath = searchPath
+    init(searchPath: [String], directory: String, bootID: String, isRootless: Bool = false) {
+        // Where Debian has runc, and a user's PATH does not lead.
+        self.searchPath = searchPath + (isRootless ? ["/usr/sbin", "/sbin"] : [])
+        self.isRootless = isRootless
         stateDirectory = "\(directory)/\(bootID)"
     }
 
@@ -67,7 +72,8 @@ struct EngineShelf: Sendable {
             EngineProgram(
                 name: name,
                 tool: HostTool(path, searchPath: searchPath),
-                stateDirectory: stateDirectory
+                stateDirectory: stateDirectory,
+                isRootless: isRootless
             )
         }
     }
@@ -87,6 +93,12 @@ struct EngineShelf: Sendable {
     func find(_ wanted: ContainerEngine.Name?, _ groups: ContainerGroups) async throws(EngineMissing)
         -> EngineProgram
     {
+        guard !isRootless || wanted != .crun else {
+            throw EngineMissing(
+                message: "without root runc runs containers, not crun; leave engine out, install runc"
+            )
+        }
+        let wanted = isRootless ? .runc : wanted
         var refusals: [String] = []
         for name in wanted.map({ [$0] }) ?? ContainerEngine.Name.allCases {
             guard let program = program(name) else { continue }

@@ -1,6 +1,7 @@
 internal import ERAContracts
 internal import ERACore
 internal import ERALinux
+internal import ERAOCI
 internal import Glibc
 internal import Synchronization
 
@@ -17,16 +18,29 @@ final class RootStore: Sendable {
     private static let retiredPrefix = ".gone-"
 
     let directory: String
+    /// Beside those of an overlay that root mounts: a namespace may keep notes as `user.` attributes only.
+    static let namespaceOption = ",userxattr"
+
     private let dataDirectory: String
     private let unpacker: any LayerUnpacker
+    /// What unpacks in a namespace; empty where ``unpacker`` does it there too.
+    private let unpackProgram: [String]
+    private let removal: TreeRemoval
     private let queue: BlockingQueue
     private let held = Mutex<[String: Int]>([:])
     private let overlay = Mutex<Bool?>(nil)
 
-    init(dataDirectory: String, unpacker: any LayerUnpacker, queue: BlockingQueue) {
+    init(
+        dataDirectory: String,
+        unpacker: any LayerUnpacker,
+        unpackProgram: [String],
+        removal: TreeRemoval
+    ) {
         self.dataDirectory = dataDirectory
         self.unpacker = unpacker
-        self.queue = queue
+        self.unpackProgram = unpackProgram
+        self.removal = removal
+        queue = removal.queue
         directory = "\(dataDirectory)/\(Self.directoryName)"
     }
 
@@ -54,7 +68,8 @@ final class RootStore: Sendable {
         by instanceDirectory: String,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> String {
-        let name = try unpacker.chainID(of: layers).hex
+        let namespace = try await removal.namespaces?.required()
+        let name = try unpacker.chainID(of: layers).hex + (namespace?.mapping.tag ?? "")
         held.withLock { $0[name, default: 0] += 1 }
         defer {
             held.withLock { held in
@@ -66,7 +81,17 @@ final class RootStore: Sendable {
         try folder.replace(Self.pinName, with: Array("\(name)\n".utf8), owner: nil, mode: 0o600)
         // Programs in it may be set-uid: nobody else gets in.
         _ = try Folder(root: dataDirectory).make(Self.directoryName)
-        try await unpacker.unpack(layers, into: path(name), progress: progress)
+        if let namespace, !unpackProgram.isEmpty {
+            let request = UnpackRequest(
+                layers,
+                into: path(name),
+                userCount: namespace.mapping.userCount,
+                groupCount: namespace.mapping.groupCount
+            )
+            try await namespace.unpack(request, by: unpackProgram, progress: progress)
+        } else {
+            try await unpacker.unpack(layers, into: path(name), progress: progress)
+        }
         return name
     }
 
@@ -74,13 +99,17 @@ final class RootStore: Sendable {
     ///
     /// - Throws: ``Failure``; where it cannot be told who uses what, nothing goes.
     func collect() async throws {
-        try await queue.run { try self.collectHere() }
+        let retired = try await queue.run { try self.retire() }
+        try await removal.remove(retired, in: directory)
     }
 
-    private func collectHere() throws {
-        guard access(directory, F_OK) == 0 else { return }
+    /// Takes away the names of what no instance uses.
+    ///
+    /// - Returns: What is to go.
+    private func retire() throws -> [String] {
+        guard access(directory, F_OK) == 0 else { return [] }
         let folder = try Folder(root: directory)
-        try held.withLock { held in
+        let halves = try held.withLock { held -> [String] in
             var used = Set(held.keys)
             for id in try instanceDirectories(below: dataDirectory) {
                 if let name = try pinned(by: "\(dataDirectory)/instances/\(id)") { used.insert(name) }
@@ -91,12 +120,12 @@ final class RootStore: Sendable {
                 else { throw failure("remove", path(name)) }
             }
             let being = held.keys.map { ".\($0).staging-" }
-            for name in try folder.names() where name.hasPrefix(".") && name.contains(".staging-") {
-                guard !being.contains(where: { name.hasPrefix($0) }) else { continue }
-                try folder.remove(name)
+            return try folder.names().filter { name in
+                name.hasPrefix(".") && name.contains(".staging-")
+                    && !being.contains { name.hasPrefix($0) }
             }
         }
-        for name in try folder.names() where name.hasPrefix(Self.retiredPrefix) { try folder.remove(name) }
+        return try halves + folder.names().filter { $0.hasPrefix(Self.retiredPrefix) }
     }
 
     private static func isName(_ text: String) -> Bool {
@@ -126,28 +155,54 @@ final class RootStore: Sendable {
         return "lowerdir=\(lower),upperdir=\(upper),workdir=\(work)"
     }
 
+    /// Whether the same can be done in a user namespace; tried once.
+    func hasOverlay(in namespace: UserNamespace) async throws -> Bool {
+        if let known = overlay.withLock({ $0 }) { return known }
+        let place = try await queue.run { try self.makeTrial() }
+        guard let options = Self.options(at: place) else { return false }
+        let mounted = UserNamespace.Overlay(
+            target: "\(place)/merged",
+            options: options + Self.namespaceOption
+        )
+        let outcome = try await namespace.run(
+            ["mkdir", "\(place)/merged/a"],
+            mounted,
+            within: UserNamespaces.trialLimit
+        )
+        try await removal.remove([Self.trialName], in: directory)
+        let found = outcome.status == .code(0)
+        overlay.withLock { $0 = found }
+        return found
+    }
+
     private func tryOverlay() throws -> Bool {
         guard geteuid() == 0 else { return false }
-        let name = ".overlay"
-        let place = path(name)
-        // A daemon that was killed in the midst of this left it mounted.
-        umount2("\(place)/merged", Int32(MNT_DETACH))
-        let folder = try Folder(root: dataDirectory).make(Self.directoryName)
-        try folder.remove(name)
-        let inner = try folder.make(name)
-        for part in ["lower", "upper", "work", "merged"] { _ = try inner.make(part) }
+        let place = try makeTrial()
         let isUsable = isUsable(at: place)
-        try folder.remove(name)
+        try Folder(root: directory).remove(Self.trialName)
         return isUsable
     }
 
+    private static let trialName = ".overlay"
+
+    /// Makes directories that are put over each other for a trial.
+    private func makeTrial() throws -> String {
+        let place = path(Self.trialName)
+        // A daemon that was killed in the midst of this left it mounted.
+        umount2("\(place)/merged", Int32(MNT_DETACH))
+        let folder = try Folder(root: dataDirectory).make(Self.directoryName)
+        try folder.remove(Self.trialName)
+        let inner = try folder.make(Self.trialName)
+        for part in ["lower", "upper", "work", "merged"] { _ = try inner.make(part) }
+        return place
+    }
+
+    private static func options(at place: String) -> String? {
+        options(lower: "\(place)/lower", upper: "\(place)/upper", work: "\(place)/work")
+    }
+
     private func isUsable(at place: String) -> Bool {
-        guard
-            let options = Self.options(
-                lower: "\(place)/lower",
-                upper: "\(place)/upper",
-                work: "\(place)/work"
-            ),
+        guard let options = Self.options(at: place),
             mount("overlay", "\(place)/merged", "overlay", 0, options) == 0
         else { return false }
         defer { umount2("\(place)/merged", Int32(MNT_DETACH)) }

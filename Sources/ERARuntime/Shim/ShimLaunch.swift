@@ -28,6 +28,8 @@ struct ShimLaunch: Sendable {
         var pidFile: String
         /// What it could not be asked to limit.
         var restrictions: [String]
+        /// Whether it may run programs with privileges of their own; it gives that up for the workload.
+        var gainsPrivileges = false
     }
 
     /// A listening socket to pass: its name for LISTEN_FDNAMES and the address that tells it from others.
@@ -98,7 +100,10 @@ struct ShimConfiguration {
         for limit in launch.limits {
             append("r", "\(limit.resource) \(limit.soft ?? .max) \(limit.hard ?? .max)")
         }
-        if let launcher = launch.launcher { append("P", launcher.pidFile) }
+        if let launcher = launch.launcher {
+            append("P", launcher.pidFile)
+            if launcher.gainsPrivileges { append("G", "") }
+        }
         if let score = launch.oomScoreAdjust { append("o", String(score)) }
         for mount in launch.mounts {
             let kind = mount.isOverlay ? "overlay" : mount.isReadOnly ? "ro" : "rw"

@@ -21,6 +21,8 @@ struct HostTool: Sendable {
     /// Absolute.
     let path: String
     let searchPath: [String]
+    /// Whether it may run programs with privileges of their own.
+    var gainsPrivileges = false
 
     init(_ path: String, searchPath: [String]) {
         self.path = path
@@ -36,12 +38,13 @@ struct HostTool: Sendable {
     func run(_ arguments: [String], in directory: String = "/", within limit: Duration) async throws
         -> Outcome
     {
-        let program = ChildProgram(
+        var program = ChildProgram(
             [path],
             arguments: [path] + arguments,
             environment: ["PATH=\(searchPath.joined(separator: ":"))", "LANG=C.UTF-8"],
             directory: directory
         )
+        program.gainsPrivileges = gainsPrivileges
         let outcome: ChildProgram.Outcome
         do {
             outcome = try await program.run(within: limit, outputLimit: Self.outputLimit)

@@ -11,14 +11,17 @@ import Glibc
 public struct LocalWorkspace: Workspace {
     let root: String
     private let secrets: SecretDirectory
+    private let namespaces: UserNamespaces?
     /// File systems block; here they block no thread of Swift's pool, and not more than a few others.
     private let queue = BlockingQueue(label: "era.workspace")
 
     /// - Parameters:
     ///   - data: ERA's data directory, made already; absolute.
     ///   - secrets: The directory of secrets; it may be missing as long as nobody needs one.
-    public init(data: String, secrets: String) {
+    ///   - namespaces: Whose users may have files in volumes; nil where the daemon is root.
+    public init(data: String, secrets: String, namespaces: UserNamespaces? = nil) {
         root = data
+        self.namespaces = namespaces
         self.secrets = SecretDirectory(path: secrets)
     }
 
@@ -83,6 +86,20 @@ public struct LocalWorkspace: Workspace {
     }
 
     public func removeVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws {
+        do {
+            try await removeOwnVolumes(key, specs)
+        } catch let failure as Failure where failure.persistence == .permanent {
+            guard let namespace = try await namespaces?.required() else { throw failure }
+            // What a container's other users made there is removed as by its root.
+            for spec in specs {
+                guard case .persistent(retain: false) = spec.source else { continue }
+                try await namespace.removeTree("\(root)/volumes/\(key)/\(spec.name.rawValue)")
+            }
+            try await removeOwnVolumes(key, specs)
+        }
+    }
+
+    private func removeOwnVolumes(_ key: DeploymentKey, _ specs: [VolumeSpec]) async throws {
         try await run { () throws(Failure) in
             try inside("volumes", of: key) { volumes throws(Failure) in
                 for spec in specs {
@@ -126,6 +143,13 @@ extension Folder {
     fileprivate func has(_ path: String) -> Bool {
         var status = stat()
         return fstatat(descriptor, path, &status, AT_SYMLINK_NOFOLLOW) == 0
+    }
+
+    /// Whether an entry belongs to another user, and we are not root.
+    fileprivate func isOthers(_ name: String) -> Bool {
+        var status = stat()
+        return geteuid() != 0 && fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+            && status.st_uid != geteuid()
     }
 }
 
@@ -212,7 +236,10 @@ extension LocalWorkspace {
         let name = volume.name.rawValue
         switch volume.source {
         case .persistent:
-            let folder = try make("volumes", of: id.deployment, owner: owner).make(name)
+            let volumes = try make("volumes", of: id.deployment, owner: owner)
+            // A container's user has it where ERA is not root; then nobody else can open it.
+            if volumes.isOthers(name) { break }
+            let folder = try volumes.make(name)
             // What is inside belongs to the workload; only a new user of the spec gets the top.
             try folder.set(owner: owner, mode: 0o700)
         case .hostPath(let path, _):

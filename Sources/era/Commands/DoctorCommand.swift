@@ -67,12 +67,16 @@ struct DoctorCommand: AsyncParsableCommand {
     private var host: [Finding] {
         get async {
             // Without the facts there is no shim either, which is found above.
-            let searchPath = (try? HostFacts(.current()))?.searchPath ?? []
+            let facts = try? HostFacts(.current())
+            let searchPath = facts?.searchPath ?? []
+            let namespaces = UserNamespaces(shimPath: facts?.shimPath ?? "era-shim", searchPath: searchPath)
             return [
                 HostChecks.disk(Composition.absolute(places.dataDir)), HostChecks.cgroups(),
                 HostChecks.openFiles(),
                 HostChecks.modules(await WasmPlugin.engine(searchPath: searchPath)),
-                HostChecks.containers(await ContainerPlugin.survey(searchPath: searchPath)),
+                HostChecks.containers(
+                    await ContainerPlugin.survey(searchPath: searchPath, namespaces: namespaces)
+                ),
                 HostChecks.clock(now: time(nil), isSynchronised: HostChecks.isClockSynchronised()),
                 HostChecks.socketPath(Composition.absolute(connection.socketPath)),
             ]

@@ -48,7 +48,11 @@ struct Composition: Sendable {
         let host = try HostFacts(environment)
         let failpoints = Failpoints(environment)
         store = try Self.openStore(data)
-        let workspace = LocalWorkspace(data: data, secrets: Self.absolute(options.places.secretsDir))
+        let workspace = LocalWorkspace(
+            data: data,
+            secrets: Self.absolute(options.places.secretsDir),
+            namespaces: UserNamespaces(shimPath: host.shimPath, searchPath: host.searchPath)
+        )
         fetcher = StoreFetcher(
             store: ContentStore(
                 directory: "\(data)/artifacts",
@@ -98,7 +102,13 @@ struct Composition: Sendable {
 
     /// The plugins of ``pluginNames``.
     static func builtInPlugins(_ host: ShimHost) -> [any RuntimePlugin] {
-        [ProcessPlugin(host), ContainerPlugin(host, unpacker: ImageUnpacker()), WasmPlugin(host)]
+        let containers = ContainerPlugin(
+            host,
+            unpacker: ImageUnpacker(),
+            unpackProgram: [HostFacts.executablePath(), UnpackRequest.verb],
+            namespaces: UserNamespaces(host)
+        )
+        return [ProcessPlugin(host), containers, WasmPlugin(host)]
     }
 
     /// What plugins of others need to know.

@@ -46,7 +46,8 @@ struct HostFacts: Sendable {
         return found
     }
 
-    private static func executablePath() -> String {
+    /// The program's own file.
+    static func executablePath() -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         return String(decoding: buffer.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)

@@ -10,6 +10,9 @@ import Testing
 /// Container plugins over the real era-shim and the real runc, with an image of one static program: busybox.
 struct ContainerHost: Sendable {
     let host: ProcessHost
+    /// Whether its containers are in user namespaces, as those of a daemon that is not root; here with
+    /// root, who is their only user.
+    var inNamespace = false
 
     static let busybox = "/bin/busybox"
     /// Whether containers can run here.
@@ -18,9 +21,12 @@ struct ContainerHost: Sendable {
         return geteuid() == 0 && access(busybox, X_OK) == 0 && engines.contains { access($0, X_OK) == 0 }
     }()
 
-    static func with(_ body: (ContainerHost) async throws -> Void) async throws {
+    static func with(
+        inNamespace: Bool = false,
+        _ body: (ContainerHost) async throws -> Void
+    ) async throws {
         try await ProcessHost.with { host in
-            let containers = ContainerHost(host: host)
+            let containers = ContainerHost(host: host, inNamespace: inNamespace)
             makeDirectories(host.dataDirectory + "/artifacts/blobs/sha256")
             do {
                 try await body(containers)
@@ -49,7 +55,16 @@ struct ContainerHost: Sendable {
     ) -> ContainerPlugin {
         var options = host.shimHost(bootID: bootID).options
         options.searchPath = searchPath
-        return ContainerPlugin(ShimHost(options), unpacker: unpacker)
+        let namespaces = UserNamespaces(
+            shimPath: options.shimPath,
+            searchPath: searchPath,
+            areForced: true
+        )
+        return ContainerPlugin(
+            ShimHost(options),
+            unpacker: unpacker,
+            namespaces: inNamespace ? namespaces : nil
+        )
     }
 
     /// An instance that runs a script in a container, prepared as the workspace does it.

@@ -14,8 +14,10 @@ struct ContainerLifeTests {
     private static let waiting =
         "trap 'echo stopping; exit 3' TERM; echo up; while :; do busybox sleep 0.1; done"
 
-    @Test func `a container runs, is stopped by its signal, and leaves nothing`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `a container runs, is stopped by its signal, and leaves nothing`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let plugin = containers.plugin()
             let instance = try containers.instance(Self.waiting)
             try await containers.run(instance, plugin)
@@ -40,8 +42,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `how a container ended is known exactly`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `how a container ended is known exactly`(inNamespace: Bool)
+        async throws
+    {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let plugin = containers.plugin()
             let seven = try containers.instance("exit 7", name: "seven")
             let killed = try containers.instance("exec busybox sleep 1000", name: "killed")
@@ -56,8 +60,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `another daemon adopts a container, and stops it`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `another daemon adopts a container, and stops it`(inNamespace: Bool)
+        async throws
+    {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let instance = try containers.instance(Self.waiting)
             try await containers.run(instance, containers.plugin())
             let next = containers.plugin()
@@ -71,8 +77,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `a container that ignores its signal is killed with all in it`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `a container that ignores its signal is killed with all in it`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let plugin = containers.plugin()
             let script =
                 "trap '' TERM; (trap '' TERM; busybox setsid busybox sleep 1000) & while :; do busybox sleep 1; done"
@@ -85,8 +93,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `a container whose shim was killed is found, and stopped`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `a container whose shim was killed is found, and stopped`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let instance = try containers.instance(Self.waiting)
             try await containers.run(instance, containers.plugin())
             let record = try #require(containers.host.record(instance))
@@ -100,8 +110,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `after a reboot what a container left does not stand in its way`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `after a reboot what a container left does not stand in its way`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let instance = try containers.instance(Self.waiting)
             try await containers.run(instance, containers.plugin())
             let record = try #require(containers.host.record(instance))
@@ -119,8 +131,11 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `while a shim that nobody knows of has the instance, its files are left alone`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true])
+    func `while a shim that nobody knows of has the instance, its files are left alone`(inNamespace: Bool)
+        async throws
+    {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let instance = try containers.instance(Self.waiting)
             try await containers.run(instance, containers.plugin())
             let record = try #require(containers.host.record(instance))
@@ -139,10 +154,13 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `a container gets its listening sockets, without a network too, and they outlive it`()
+    @Test(arguments: [false, true])
+    func `a container gets its listening sockets, without a network too, and they outlive it`(
+        inNamespace: Bool
+    )
         async throws
     {
-        try await ContainerHost.with { containers in
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let reserved = try Listener()
             let script = """
                 echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; busybox readlink /proc/self/fd/3 | busybox cut -c 1-6
@@ -164,8 +182,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `what cannot be started says why, and leaves nothing`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `what cannot be started says why, and leaves nothing`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let plugin = containers.plugin()
             let instance = try containers.instance("", name: "nothing") { $0.command = ["/bin/nothing"] }
             let handle = try await plugin.install(instance)
@@ -180,8 +200,10 @@ struct ContainerLifeTests {
         }
     }
 
-    @Test func `a check runs in the container, and one that hangs does not stay`() async throws {
-        try await ContainerHost.with { containers in
+    @Test(arguments: [false, true]) func `a check runs in the container, and one that hangs does not stay`(
+        inNamespace: Bool
+    ) async throws {
+        try await ContainerHost.with(inNamespace: inNamespace) { containers in
             let plugin = containers.plugin()
             let instance = try containers.instance(Self.waiting) { spec in
                 spec.env = [EnvironmentVariable(name: "MODE", source: .value("x"))]
@@ -200,8 +222,9 @@ struct ContainerLifeTests {
             await #expect(throws: Failure.self) {
                 _ = try await tool.run(old + ["/bin/busybox", "sleep", "1000"], within: .seconds(2))
             }
-            let before = plugin.groups.processes(place).filter {
-                text(of: "/proc/\($0)/environ").contains("ERA_PROBE=1")
+            let before = namesInDirectory("/proc").compactMap { Int32($0) }.filter {
+                let environment = text(of: "/proc/\($0)/environ")
+                return environment.contains("ERA_PROBE=1\0") && environment.contains("=\(place)\0")
             }
             #expect(before.count == 1)
             _ = try await plugin.probeEnvironment(instance)
