@@ -150,4 +150,54 @@ struct PluginTests {
             #expect(misspelt.code == 2)
         }
     }
+
+    @Test(.enabled(if: ImageRegistry.isPossible, "needs root and: apt-get install runc busybox-static"))
+    func `era plugins test takes the image for a container from the store, and asks no registry`()
+        async throws
+    {
+        try await Machine.with { machine in
+            let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+            let image = "\(machine.root)/image.tar"
+            let arguments = ["\(root)/samples/image.sh", "registry.invalid/busybox:1", image, "/bin/busybox"]
+            let end = try await machine.program("/bin/sh", arguments).wait(within: .seconds(30))
+            try #require(end == .code(0))
+            let manifest = """
+                apiVersion: era.dev/v1
+                kind: Deployment
+                metadata: {name: busybox}
+                spec:
+                  version: 1.0.0
+                  runtime: {plugin: container}
+                  artifact: {source: "oci://registry.invalid/busybox:1"}
+                  args: [sleep, "1000"]
+                  stop: {grace: 1s}
+                """
+            try write(manifest, to: "\(machine.root)/busybox.yaml")
+            func check() async throws -> Machine.Outcome {
+                try await machine.era(
+                    "plugins",
+                    "test",
+                    "container",
+                    "--manifest",
+                    "\(machine.root)/busybox.yaml",
+                    "--check",
+                    "start-twice",
+                    "--data-dir",
+                    machine.data
+                )
+            }
+            let none = try await check()
+            #expect(none.code == 1 && none.error.contains("--data-dir"), "\(none.error)")
+            mkdir("\(machine.data)/artifacts", 0o700)
+            let missing = try await check()
+            #expect(missing.code == 1 && missing.error.contains("era artifact import"), "\(missing.error)")
+            let imported = try await machine.era("artifact", "import", image, "--data-dir", machine.data)
+            try #require(imported.code == 0, "\(imported.error)")
+            let passed = try await check()
+            #expect(
+                passed.code == 0 && passed.output.contains("1 passed, 0 failed"),
+                "\(passed.output)\(passed.error)"
+            )
+        }
+    }
 }

@@ -1,9 +1,11 @@
 import ArgumentParser
 import CLinux
+import ERAArtifact
 import ERAConformance
 import ERAContracts
 import ERACore
 import ERAManifest
+import ERAOCI
 import ERARuntime
 import Glibc
 import Logging
@@ -49,6 +51,9 @@ struct TestPluginCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "How to show the report.")
     var output: Format = .text
 
+    /// Where an image for the suite is.
+    @OptionGroup var stored: ArtifactStoreOptions
+
     func validate() throws {
         let known = ConformanceSuite.checks.map(\.id)
         for id in check where !known.contains(id) {
@@ -71,7 +76,7 @@ struct TestPluginCommand: AsyncParsableCommand {
         let root = String(cString: resolved)
         free(resolved)
         defer { Self.remove(root) }
-        let subject = try subject(root, given)
+        let subject = try await subject(root, given)
         let report = await ConformanceSuite(subject).run(only: check.isEmpty ? nil : Set(check)) { entry in
             if output == .text, case .passed = entry.result { Console.note(".") }
         }
@@ -84,12 +89,13 @@ struct TestPluginCommand: AsyncParsableCommand {
         if !report.isPassed { throw CommandFailure.told() }
     }
 
-    private func subject(_ root: String, _ given: Deployment?) throws -> ConformanceSuite.Subject {
+    private func subject(_ root: String, _ given: Deployment?) async throws -> ConformanceSuite.Subject {
         let data = try Composition.directory("\(root)/data")
         let run = try Composition.directory("\(root)/run")
         let host = try HostFacts(Environment.current())
         let logger = Logger(label: "era") { _ in SwiftLogNoOpLogHandler() }
-        let artifact = try given?.spec.artifact.map { try Self.artifact($0) }
+        let artifact: StoredArtifact? =
+            if let spec = given?.spec.artifact { try await artifact(spec) } else { nil }
         if !path.contains("/"), let name = PluginName(rawValue: path), Composition.pluginNames.contains(name)
         {
             return ConformanceSuite.Subject(
@@ -148,10 +154,12 @@ struct TestPluginCommand: AsyncParsableCommand {
     }
 
     /// Taken as it is: what the suite is about is not how an artifact is fetched.
-    private static func artifact(_ spec: ArtifactSpec) throws -> StoredArtifact {
+    private func artifact(_ spec: ArtifactSpec) async throws -> StoredArtifact {
+        guard spec.source.scheme != .oci else { return try await image(spec) }
         guard spec.source.scheme == .file, let digest = spec.digest else {
             throw CommandFailure(
-                "the suite fetches nothing: give an artifact with a file:/// source and its digest"
+                "the suite fetches nothing: give an artifact with a file:/// source and its digest, or one with an "
+                    + "oci:// source that era artifact import has brought into the store"
             )
         }
         let path = String(spec.source.url.dropFirst("file://".count))
@@ -165,6 +173,33 @@ struct TestPluginCommand: AsyncParsableCommand {
             path: path,
             name: path.split(separator: "/").last.map(String.init) ?? "artifact"
         )
+    }
+
+    /// What was brought into the store; no registry is asked.
+    private func image(_ spec: ArtifactSpec) async throws -> StoredArtifact {
+        let store = try stored.present()
+        let reference: ImageReference
+        do throws(InvalidValue) {
+            reference = try ImageReference(spec.source.url)
+        } catch {
+            throw CommandFailure("the artifact's source is wrong: \(error)")
+        }
+        do {
+            _ = try store.find(reference.digest?.description ?? reference.description)
+        } catch let failure as Failure {
+            throw CommandFailure(
+                "\(failure.message); the suite fetches nothing: era artifact import FILE --as \(reference)"
+            )
+        }
+        let fetcher = StoreFetcher(store: store)
+        do {
+            let artifact = try await fetcher.fetch(spec, in: .default, known: nil) { _ in }
+            await fetcher.shutdown()
+            return artifact
+        } catch {
+            await fetcher.shutdown()
+            throw error
+        }
     }
 
     private static var temporaryDirectory: String {
