@@ -143,7 +143,13 @@ import Testing
         Fault(
             name: "leaves a process behind",
             old: "status() {\n",
-            new: "status() {\n    setsid sleep 20 </dev/null >/dev/null 2>&1 &\n",
+            // Before it has a session of its own it would be killed with the verb.
+            new: """
+                status() {
+                    setsid sleep 20 </dev/null >/dev/null 2>&1 &
+                    until grep -qx sleep /proc/$!/comm; do :; done
+
+                """,
             checks: ["leaves-no-process"]
         ),
         Fault(
