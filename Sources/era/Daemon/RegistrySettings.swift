@@ -43,7 +43,7 @@ extension FetchOptions {
         for entry in options.registryMirror {
             mirrors[entry.registry.text, default: []].append(entry.mirror.text)
         }
-        loginFiles = Self.loginFiles(environment)
+        loginFiles = LoginFiles.paths(environment, user: Environment.userID)
         // They find the keys of the daemon's user by it; what is for ERA alone is not for them.
         let variables = environment.variables.filter { !$0.key.hasPrefix("ERA_") }
         credentialHelpers = CredentialHelpers(
@@ -51,21 +51,26 @@ extension FetchOptions {
             environment: variables.map { "\($0.key)=\($0.value)" }
         )
     }
+}
 
-    /// Where docker and podman keep the logins of registries, in podman's order: the file that is
-    /// named, those of the session, those of the user.
+/// Where docker and podman keep the logins of registries.
+enum LoginFiles {
+    /// In podman's order: the file that is named, those of the session, those of the user.
     ///
     /// Source: containers-auth.json(5).
-    private static func loginFiles(_ environment: Environment) -> [String] {
+    static func paths(_ environment: Environment, user: UInt32) -> [String] {
         if let named = environment["REGISTRY_AUTH_FILE"], !named.isEmpty { return [named] }
         let places: [(variable: String, path: String)] = [
             ("XDG_RUNTIME_DIR", "containers/auth.json"), ("XDG_CONFIG_HOME", "containers/auth.json"),
             ("HOME", ".config/containers/auth.json"), ("DOCKER_CONFIG", "config.json"),
             ("HOME", ".docker/config.json"),
         ]
-        return places.compactMap { variable, path in
+        let found = places.compactMap { variable, path -> String? in
             guard let directory = environment[variable], directory.hasPrefix("/") else { return nil }
             return "\(directory)/\(path)"
         }
+        // Where podman puts them without a session, as root on a machine that has no systemd user does.
+        let isInSession = environment["XDG_RUNTIME_DIR"].map { !$0.isEmpty } ?? false
+        return isInSession ? found : ["/run/containers/\(user)/auth.json"] + found
     }
 }
