@@ -154,6 +154,23 @@ struct RegistryLiveTests {
         }
     }
 
+    /// This docker-registry has no list of referrers.
+    @Test func `what refers to an image is found by the tag that stands in for the list`() async throws {
+        try await Fixture.run { fixture in
+            let signer = Signer("images")
+            var content = RegistryContent()
+            let digest = try content.image([payload(1000)], tag: "1")
+            try content.refer(to: digest, signer, in: "sha256-\(digest.hex)")
+            let registry = try await LiveRegistry(in: fixture.directory)
+            defer { registry.stop() }
+            try registry.push(content)
+            let policy = TrustPolicy(keys: [signer.trusted])
+            let stored = try await fixture.fetch(spec(registry), policy, options(registry))
+            #expect(stored.digest == digest && stored.signature?.signedBy.count == 1)
+            #expect(registry.log.contains("/referrers/sha256:\(digest.hex) HTTP/1.1\" 404"))
+        }
+    }
+
     @Test func `a layer goes on where the registry died`() async throws {
         try await Fixture.run { fixture in
             let directory = fixture.directory
