@@ -6,12 +6,12 @@ import Testing
     /// Variables, and the files in their order. Source: containers-auth.json(5), and docker's documentation.
     @Test(
         arguments: [
-            (["REGISTRY_AUTH_FILE": "/a.json", "HOME": "/home/u"], ["/a.json"]),
+            (["REGISTRY_AUTH_FILE": "/a.json", "HOME": "/users/u"], ["/a.json"]),
             (
-                ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/home/u", "REGISTRY_AUTH_FILE": ""],
+                ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/users/u", "REGISTRY_AUTH_FILE": ""],
                 [
-                    "/run/user/7/containers/auth.json", "/home/u/.config/containers/auth.json",
-                    "/home/u/.docker/config.json",
+                    "/run/user/7/containers/auth.json", "/users/u/.config/containers/auth.json",
+                    "/users/u/.docker/config.json",
                 ]
             ),
             (

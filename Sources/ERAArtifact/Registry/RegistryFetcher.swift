@@ -18,8 +18,8 @@ struct RegistryFetcher: Sendable {
     var store: ContentStore { http.store }
     private var options: FetchOptions { http.options }
 
-    /// - Parameter afresh: For a person: ask the registry what a tag means, although it may have a name in the
-    ///   store, and bring all of it.
+    /// - Parameter afresh: For a person: ask the registry what a tag means, although it may have a name in
+    ///   the store, and bring all of it.
     /// - Throws: ``Failure``, `CancellationError`.
     func fetch(
         _ artifact: ArtifactSpec,
