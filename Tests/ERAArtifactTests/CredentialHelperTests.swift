@@ -174,6 +174,27 @@ import Testing
         }
     }
 
+    @Test func `the helper of a mirror that fails is asked once, and the registry stands in`() async throws {
+        try await Fixture.run { fixture in
+            try await guarded(fixture) { server, spec, options in
+                var options = options
+                let mirror = "mirror.invalid"
+                options.mirrors = [server.host: [mirror]]
+                options.credentialHelpers = try helpers(
+                    fixture,
+                    ["bad": #"echo x >> "$HERE/calls"; echo 'the keyring is locked'; exit 1"#]
+                )
+                let file = fixture.directory + "/config.json"
+                let login = #""auths":{"\#(server.host)":{"auth":"dXNlcjpwYXNz"}}"#
+                try write(Array(#"{\#(login),"credHelpers":{"\#(mirror)":"bad"}}"#.utf8), to: file)
+                options.loginFiles = [file]
+                let stored = try await fixture.fetching(options) { try await $0.fetch(spec) }
+                #expect(stored.content == .image)
+                #expect(try read(fixture.directory + "/calls") == Array("x\n".utf8))
+            }
+        }
+    }
+
     @Test func `where the helper has no login, the file and the next one count`() async throws {
         try await Fixture.run { fixture in
             try await guarded(fixture) { server, spec, options in

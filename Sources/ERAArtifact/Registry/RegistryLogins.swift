@@ -19,7 +19,8 @@ final class RegistryLogins: Sendable {
     private let namespace: NamespaceName
     /// One at a time: the first of several blobs asks, the others find.
     private let gate = Gate(limit: 1)
-    private let found = Mutex<[String: Login]>([:])
+    /// What was found, failures too: the helper of a mirror that hangs is waited for once, not for each blob.
+    private let found = Mutex<[String: Result<Login, Failure>]>([:])
 
     init(_ http: HTTPFetcher, pullSecret: PartName?, namespace: NamespaceName) {
         self.http = http
@@ -35,10 +36,15 @@ final class RegistryLogins: Sendable {
     func login(registry: String, repository: String, isMirror: Bool) async throws -> Login {
         try await gate.withPermit(queued: {}) {
             let key = "\(registry)/\(repository)"
-            if let login = found.withLock({ $0[key] }) { return login }
-            let login = try await find(registry, repository, isMirror)
+            if let login = found.withLock({ $0[key] }) { return try login.get() }
+            let login: Result<Login, Failure>
+            do { login = .success(try await find(registry, repository, isMirror)) } catch let failure
+                as Failure
+            {
+                login = .failure(failure)
+            }
             found.withLock { $0[key] = login }
-            return login
+            return try login.get()
         }
     }
 
