@@ -151,22 +151,73 @@ struct ContainerTests {
         }
     }
 
-    @Test func `what is no image, or cannot be had here, is refused with what to do`() async throws {
+    @Test func `what is no image is refused with what to do`() async throws {
+        try await ImageRegistry.with { machine, registry in
+            try write("#!/bin/sh\n", to: "\(machine.root)/script")
+            let file = [
+                "artifact", "import", "\(machine.root)/script", "--as", "\(registry.host)/apps/web:file",
+            ]
+            let imported = try await machine.era(file + ["--data-dir", machine.data])
+            try #require(imported.code == 0, "\(imported.error)")
+            try await machine.daemon()
+            try machine.place(registry.manifest("1.0.0", tag: "file", port: machine.port()), "web.yaml")
+            let object = try await machine.reaches("web", "has failed") { $0.phase == .failed }
+            #expect(
+                object.failure?.message.contains("is not a container image; build one and push it") == true,
+                "\(object.summary)"
+            )
+        }
+    }
+
+    /// Whether containers can have a network of their own here.
+    private static let hasBridge =
+        access("/usr/lib/cni/portmap", X_OK) == 0 && access("/usr/sbin/iptables", X_OK) == 0
+
+    @Test(
+        .enabled(
+            if: hasBridge,
+            "CNI plugins and iptables are not here (apt-get install containernetworking-plugins iptables)"
+        )
+    )
+    func `a container on a bridge is reached by its mapped port, updated, adopted, and leaves no network`()
+        async throws
+    {
         try await ImageRegistry.with { machine, registry in
             try await registry.push("one")
-            try await machine.daemon(["--insecure-registry", registry.host])
+            try await registry.push("two")
             let port = try machine.port()
-            let manifest = registry.manifest("1.0.0", tag: "one", port: port)
-            try machine.place(
-                manifest.replacing(
-                    "{plugin: container}",
-                    with: "{plugin: container, config: {network: bridge}}"
-                ),
-                "web.yaml"
-            )
-            try await eventually("it says what to use") {
-                try await machine.era("describe", "web").output.contains("bridge is not there yet")
+            let daemon = try await machine.daemon(["--insecure-registry", registry.host])
+            func declare(_ version: String, _ tag: String) throws {
+                let text = registry.manifest(version, tag: tag, port: port, more: Self.probe)
+                    .replacing("127.0.0.1:\(port)", with: "0.0.0.0:80")
+                    .replacing(
+                        "{plugin: container}",
+                        with: "{plugin: container, config: {network: bridge, containerPorts: {http: 80}}}"
+                    )
+                try machine.place(text, "web.yaml")
             }
+            try declare("1.0.0", "one")
+            try await machine.reaches("web", "runs 1.0.0") { $0.isReady && $0.version == "1.0.0" }
+            #expect(await ask(port).body == "one")
+            let described = try await machine.era("plugins", "describe", "container").output
+            let bridge = try #require(
+                described.split(whereSeparator: \.isWhitespace).first {
+                    $0.hasPrefix("era-") && exists("/sys/class/net/\($0)")
+                },
+                "\(described)"
+            )
+            try declare("2.0.0", "two")
+            try await machine.reaches("web", "runs 2.0.0") { $0.isReady && $0.version == "2.0.0" }
+            #expect(await ask(port).body == "two")
+
+            try await daemon.crash()
+            #expect(await ask(port).body == "two")
+            try await machine.daemon(["--insecure-registry", registry.host])
+            try await machine.reaches("web", "is adopted") { $0.phase == .running && $0.instance?.pid != nil }
+            #expect(await ask(port).body == "two")
+            try await machine.removes("web")
+            #expect(await ask(port) == .refused)
+            #expect(!exists("/sys/class/net/\(bridge)"))
         }
     }
 }
