@@ -1,9 +1,9 @@
 /// A regular expression of a schema, found in a text in time that grows with the text and no faster.
 ///
-/// What JSON Schema means by `pattern` is ECMA-262's with the flag `u`; this is the part of it that remembers
-/// nothing. Swift's own `Regex` tries one way after the other, so that `^(\w+ ?)*$` and a text of thirty letters
-/// would hold a thread of the daemon for hours. Here all ways are followed at once (Ken Thompson, "Regular
-/// Expression Search Algorithm", 1968).
+/// What JSON Schema means by `pattern` is ECMA-262's with the flag `u`; this is the part of it that
+/// remembers nothing. Swift's own `Regex` tries one way after the other, so that `^(\w+ ?)*$` and a text of
+/// thirty letters would hold a thread of the daemon for hours. Here all ways are followed at once (Ken
+/// Thompson, "Regular Expression Search Algorithm", 1968).
 struct SchemaPattern: Hashable, Sendable {
     /// Bytes of an expression.
     static let sizeLimit = 1024
