@@ -220,4 +220,28 @@ struct ContainerTests {
             #expect(!exists("/sys/class/net/\(bridge)"))
         }
     }
+
+    @Test func `the sample for a container runs from the image that is made of the sample server`()
+        async throws
+    {
+        try await Machine.with { machine in
+            let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+            let image = "\(machine.root)/web.tar"
+            let arguments = [
+                "\(root)/samples/image.sh", "samples.invalid/web:1", image, Machine.product("sample-web"),
+            ]
+            let end = try await machine.program("/bin/sh", arguments).wait(within: .seconds(30))
+            try #require(end == .code(0))
+            let imported = try await machine.era("artifact", "import", image, "--data-dir", machine.data)
+            #expect(imported.output.hasPrefix("samples.invalid/web:1   image"), "\(imported.error)")
+            try await machine.daemon()
+            let port = try machine.port()
+            let manifest = text(of: "\(root)/manifests/container.yaml").replacing("8086", with: "\(port)")
+            try machine.place(manifest, "container.yaml")
+            try await machine.reaches("container", "runs") { $0.isReady }
+            let greeting = Greeting(await ask(port).body)
+            #expect(greeting?.name == "container" && greeting?.pid == 1)
+            try await machine.removes("container")
+        }
+    }
 }
