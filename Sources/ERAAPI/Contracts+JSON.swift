@@ -140,6 +140,33 @@ extension PluginDescription {
     }
 }
 
+extension ListedPlugin {
+    public var apiObject: JSONValue {
+        switch self {
+        case .usable(let description): description.apiObject
+        case .refused(let plugin):
+            [
+                "kind": "Plugin", "apiVersion": .string(APIGroup.apiVersion),
+                "metadata": ["name": .string(plugin.name.rawValue)],
+                "status": ["path": .string(plugin.path), "refused": .string(plugin.reason)],
+            ]
+        }
+    }
+
+    /// - Throws: ``InvalidObject`` unless it is a `Plugin` with a version, or with why it is refused.
+    public init(apiObject: JSONValue) throws(InvalidObject) {
+        guard let reason = apiObject["status"]?["refused"]?.string else {
+            self = .usable(try PluginDescription(apiObject: apiObject))
+            return
+        }
+        guard apiObject["kind"]?.string == "Plugin",
+            let name = apiObject["metadata"]?["name"]?.string.flatMap(PluginName.init(rawValue:))
+        else { throw InvalidObject("a Plugin", apiObject) }
+        let path = apiObject["status"]?["path"]?.string ?? ""
+        self = .refused(RefusedPlugin(name: name, path: path, reason: reason))
+    }
+}
+
 extension EngineHealth {
     public var apiObject: JSONValue {
         [

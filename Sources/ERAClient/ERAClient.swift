@@ -188,19 +188,19 @@ public struct ERAClient: Sendable {
         _ = try await send("POST", APIGroup.root + "/resync", body: [:])
     }
 
-    /// Sorted by name.
-    public func plugins() async throws -> [PluginDescription] {
+    /// Sorted by name, with those that cannot be used.
+    public func plugins() async throws -> [ListedPlugin] {
         let answer = try await send("GET", APIGroup.root + "/plugins")
         return try await read(answer) {
-            try $0.items("PluginList").map { try PluginDescription(apiObject: $0) }
+            try $0.items("PluginList").map { try ListedPlugin(apiObject: $0) }
         }
     }
 
     /// The plugin of this name, with its options.
     /// - Throws: ``ClientError``: a status with code 404 where there is none.
-    public func plugin(_ name: PluginName) async throws -> PluginDescription {
+    public func plugin(_ name: PluginName) async throws -> ListedPlugin {
         let answer = try await send("GET", APIGroup.root + "/plugins/\(name)")
-        return try await read(answer) { try PluginDescription(apiObject: $0) }
+        return try await read(answer) { try ListedPlugin(apiObject: $0) }
     }
 
     /// What the daemon is.

@@ -60,8 +60,9 @@ public protocol ControlPlane: Sendable {
     /// Reads all sources and looks at all deployments now, and returns when that has been done once.
     func resync() async
 
-    /// What the plugins say about themselves, sorted by name.
-    func plugins() async -> [PluginDescription]
+    /// What the plugins say about themselves, and which cannot be used, sorted by name. Of two with the same
+    /// name the one that can be used comes first.
+    func plugins() async -> [ListedPlugin]
 
     /// What deployments keep in the content store, by deployment.
     func artifactUses() async -> [ArtifactUse]

@@ -18,6 +18,9 @@ struct PluginTable: Sendable {
             + (catalog?.plugins() ?? []).filter { builtIn[$0.description.name] == nil }
     }
 
+    /// What is there as a plugin and cannot be used.
+    var refused: [RefusedPlugin] { catalog?.refused() ?? [] }
+
     subscript(_ name: PluginName) -> (any RuntimePlugin)? {
         if case .usable(let plugin) = find(name) { plugin } else { nil }
     }

@@ -42,6 +42,15 @@ import Testing
         #expect(try PluginDescription(apiObject: newer).capabilities == [.logs])
     }
 
+    @Test func `a plugin that is refused is read back with why, and is none that can be used`() throws {
+        let refused = ListedPlugin.refused(
+            RefusedPlugin(name: .process, path: "/p/era-plugin-process", reason: "is a symbolic link")
+        )
+        #expect(refused.apiObject["status"]?["refused"] == "is a symbolic link")
+        #expect(try ListedPlugin(apiObject: refused.apiObject) == refused)
+        #expect(throws: InvalidObject.self) { try PluginDescription(apiObject: refused.apiObject) }
+    }
+
     @Test func `health is read back as it was written`() throws {
         let health = EngineHealth(
             isReady: true,
@@ -68,6 +77,7 @@ import Testing
     func `objects of other shapes are refused`(json: JSONValue) {
         #expect(throws: InvalidObject.self) { try SourceStatus(apiObject: json) }
         #expect(throws: InvalidObject.self) { try PluginDescription(apiObject: json) }
+        #expect(throws: InvalidObject.self) { try ListedPlugin(apiObject: json) }
         #expect(throws: InvalidObject.self) { try EngineHealth(apiObject: json) }
         #expect(throws: InvalidObject.self) { try VersionObject(apiObject: json) }
         #expect(throws: InvalidObject.self) { try DeploymentObjectList(json) }

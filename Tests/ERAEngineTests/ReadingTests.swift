@@ -92,6 +92,15 @@ import Testing
         #expect(plugins.map(\.name) == [.process])
     }
 
+    @Test func `what cannot be used is listed with why, behind what can`() throws {
+        let shelf = PluginShelf()
+        let world = World(shelf: shelf)
+        #expect(try world.ask { await $0.plugins() }.map(\.name) == [.process])
+        shelf.put(isThere: false)
+        let refused = RefusedPlugin(name: .process, path: "/shelf/process", reason: "has fallen off")
+        #expect(try world.ask { await $0.plugins() } == [.refused(refused)])
+    }
+
     /// The names of the events that a life leaves behind, in order: what `era events` shows.
     @Test func `an update that fails tells its story in events`() throws {
         let world = World()

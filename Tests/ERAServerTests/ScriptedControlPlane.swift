@@ -231,14 +231,26 @@ actor ScriptedControlPlane: ControlPlane {
         return ByteCount(4096)
     }
 
-    func plugins() -> [PluginDescription] {
+    func plugins() -> [ListedPlugin] {
         [
-            PluginDescription(
-                name: .process,
-                version: version100,
-                capabilities: [.logs],
-                configSchema: ["type": "object"]
-            )
+            .usable(
+                PluginDescription(
+                    name: .process,
+                    version: version100,
+                    capabilities: [.logs],
+                    configSchema: ["type": "object"]
+                )
+            ),
+            .refused(
+                RefusedPlugin(name: .process, path: "/plugins/era-plugin-process", reason: "is built in")
+            ),
+            .refused(
+                RefusedPlugin(
+                    name: PluginName(checked: "site"),
+                    path: "/plugins/era-plugin-site",
+                    reason: "may be written by others; run: chmod go-w"
+                )
+            ),
         ]
     }
 

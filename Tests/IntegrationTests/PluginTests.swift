@@ -114,6 +114,37 @@ struct PluginTests {
         }
     }
 
+    @Test func `an executable that is refused is shown with why, until it is mended`() async throws {
+        try await Machine.with { machine in
+            let directory = try plugins(machine)
+            let path = directory + "/era-plugin-interval"
+            chmod(path, 0o777)
+            try write("#!/bin/sh\necho nonsense\n", to: directory + "/era-plugin-broken", mode: 0o755)
+            chmod(directory + "/era-plugin-broken", 0o755)
+            try await machine.daemon(["--plugin-dir", directory])
+            let list = try await machine.era("plugins").output.split(separator: "\n").map(String.init)
+            let refused = list.filter { $0.contains(" refused ") }
+            #expect(refused.count == 2 && list.contains { $0.hasPrefix("process ") }, "\(list)")
+            #expect(
+                refused[0].contains("era-plugin-broken cannot describe itself") && refused[0].contains("JSON")
+            )
+            #expect(refused[1].contains("\(path) may be written by others"))
+            let json = try await machine.era("plugins", "-o", "json").output
+            #expect(json.contains(#""refused": "may be written by others"#), "\(json)")
+            let doctor = try await machine.era("doctor").output
+            #expect(
+                doctor.contains("plugin interval") && doctor.contains("not used: \(path) may be"),
+                "\(doctor)"
+            )
+            let described = try await machine.era("plugins", "describe", "interval")
+            #expect(described.code == 1 && described.error.contains("cannot be used: \(path) may be written"))
+            chmod(path, 0o755)
+            try await eventually("the plugin is used") {
+                try await machine.era("plugins", "describe", "interval").code == 0
+            }
+        }
+    }
+
     @Test func `era plugins test passes what is good, and says what is not`() async throws {
         try await Machine.with { machine in
             let directory = try plugins(machine)

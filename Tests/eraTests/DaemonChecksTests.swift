@@ -37,6 +37,44 @@ import Testing
         #expect(findings[2].message.contains("default/web") && findings[2].message.contains("--confirm"))
     }
 
+    private let listed: [ListedPlugin] = [
+        .usable(
+            PluginDescription(
+                name: .process,
+                version: SemanticVersion(major: 1, minor: 0, patch: 0),
+                capabilities: [.logs, .user],
+                configSchema: [:]
+            )
+        ),
+        .refused(
+            RefusedPlugin(
+                name: PluginName(checked: "site"),
+                path: "/plugins/era-plugin-site",
+                reason: "is a symbolic link;\nput the file itself there"
+            )
+        ),
+    ]
+
+    @Test func `names the plugins that are not used, and what to do`() {
+        let warning = Finding.warning(
+            "plugin site",
+            "not used: /plugins/era-plugin-site is a symbolic link; put the file itself there"
+        )
+        #expect(DaemonChecks.plugins(listed) == [warning])
+    }
+
+    @Test func `the list of plugins says why one is refused, in a row of its own`() {
+        #expect(
+            ListPluginsCommand.table(listed).lines(Samples.plain) == [
+                "NAME      VERSION   CAPABILITIES, OR WHY IT IS REFUSED",
+                "process   1.0.0     logs, user",
+                "site      refused   /plugins/era-plugin-site is a symbolic link; put the file itself there",
+            ]
+        )
+        let usual = ListPluginsCommand.table([listed[0]]).lines(Samples.plain)
+        #expect(usual[0] == "NAME      VERSION   CAPABILITIES")
+    }
+
     @Test func `says whether the daemon can write and has looked at everything`() {
         var health = EngineHealth(
             isReady: true,

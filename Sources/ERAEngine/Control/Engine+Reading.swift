@@ -55,8 +55,12 @@ extension Engine: ControlPlane {
         sourceStates.values.map { $0.status() }.sorted { $0.id < $1.id }
     }
 
-    public func plugins() -> [PluginDescription] {
-        pluginTable.values.map(\.description).sorted { $0.name < $1.name }
+    public func plugins() -> [ListedPlugin] {
+        let usable = pluginTable.values.map { (rank: 0, plugin: ListedPlugin.usable($0.description)) }
+        let refused = pluginTable.refused.map { (rank: 1, plugin: ListedPlugin.refused($0)) }
+        return (usable + refused)
+            .sorted { ($0.plugin.name, $0.rank) < ($1.plugin.name, $1.rank) }
+            .map(\.plugin)
     }
 
     public func problem(of key: DeploymentKey) -> String? {

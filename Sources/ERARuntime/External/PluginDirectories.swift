@@ -23,19 +23,19 @@ public final class PluginDirectories: PluginCatalog {
     private enum Entry {
         case usable(ExternalPlugin, PluginFile)
         /// - Parameter file: Nil where the file itself was refused.
-        case unusable(String, PluginFile?, at: ContinuousClock.Instant)
+        case unusable(RefusedPlugin, PluginFile?, at: ContinuousClock.Instant)
 
         /// What of it is news when it changes.
         var gist: Gist {
             switch self {
-            case .usable(_, let file): Gist(file: file, problem: nil)
-            case .unusable(let why, let file, _): Gist(file: file, problem: why)
+            case .usable(_, let file): Gist(file: file, refused: nil)
+            case .unusable(let plugin, let file, _): Gist(file: file, refused: plugin)
             }
         }
 
         struct Gist: Hashable {
             let file: PluginFile?
-            let problem: String?
+            let refused: RefusedPlugin?
         }
     }
 
@@ -71,10 +71,18 @@ public final class PluginDirectories: PluginCatalog {
         }
     }
 
+    public func refused() -> [RefusedPlugin] {
+        let entries = state.withLock(\.entries)
+        return entries.keys.sorted().compactMap { name in
+            if case .unusable(let plugin, _, _) = entries[name] { plugin } else { nil }
+        }
+    }
+
     public func find(_ name: PluginName) -> PluginFinding {
         switch state.withLock({ $0.entries[name] }) {
         case .usable(let plugin, _): return .usable(plugin)
-        case .unusable(let why, _, _): return .unusable("cannot be used: \(PluginFile.prefix)\(name) \(why)")
+        case .unusable(let plugin, _, _):
+            return .unusable("cannot be used: \(PluginFile.prefix)\(name) \(plugin.reason)")
         case nil:
             let places = directories.joined(separator: " or ")
             let known = (builtIn + plugins().map(\.description.name)).sorted().map(\.description)
@@ -118,8 +126,7 @@ public final class PluginDirectories: PluginCatalog {
                 where known == file && now - at < Self.retryPeriod:
                     entries[name] = before[name]
                 case (.success(let file), _): group.addTask { (name, await self.load(file)) }
-                case (.failure(let refusal), _):
-                    entries[name] = .unusable(refusal.description, nil, at: now)
+                case (.failure(let refused), _): entries[name] = .unusable(refused.plugin, nil, at: now)
                 }
             }
             for await (name, entry) in group { entries[name] = entry }
@@ -134,8 +141,8 @@ public final class PluginDirectories: PluginCatalog {
     }
 
     /// The executables by name, the first directory first.
-    private func search() -> [PluginName: Result<PluginFile, PluginRefusal>] {
-        var found: [PluginName: Result<PluginFile, PluginRefusal>] = [:]
+    private func search() -> [PluginName: Result<PluginFile, RefusedFile>] {
+        var found: [PluginName: Result<PluginFile, RefusedFile>] = [:]
         for directory in directories {
             let names = namesInDirectory(directory, prefix: PluginFile.prefix).sorted()
             for fileName in names.prefix(Self.fileLimit) {
@@ -143,13 +150,27 @@ public final class PluginDirectories: PluginCatalog {
                 guard let name = PluginName(rawValue: String(fileName.dropFirst(PluginFile.prefix.count))),
                     found[name] == nil
                 else { continue }
-                found[name] = Result { () throws(PluginRefusal) in try PluginFile(fileName, in: directory) }
-                if builtIn.contains(name) {
-                    found[name] = .failure(PluginRefusal("has the name of a built-in plugin; rename it"))
+                found[name] = Result { () throws(RefusedFile) in
+                    try look(at: fileName, in: directory, as: name)
                 }
             }
         }
         return found
+    }
+
+    private func look(
+        at fileName: String,
+        in directory: String,
+        as name: PluginName
+    ) throws(RefusedFile) -> PluginFile {
+        do throws(PluginRefusal) {
+            let file = try PluginFile(fileName, in: directory)
+            guard builtIn.contains(name) else { return file }
+            throw PluginRefusal("has the name of a built-in plugin; rename it")
+        } catch {
+            let path = "\(directory)/\(fileName)"
+            throw RefusedFile(plugin: RefusedPlugin(name: name, path: path, reason: error.description))
+        }
     }
 
     private func load(_ file: PluginFile) async -> Entry {
@@ -159,10 +180,10 @@ public final class PluginDirectories: PluginCatalog {
         }
         do {
             return .usable(try await ExternalPlugin(file: file, options), file)
-        } catch let failure as Failure {
-            return .unusable("cannot describe itself: \(failure.message)", file, at: .now)
         } catch {
-            return .unusable("cannot describe itself: \(error)", file, at: .now)
+            let reason = "cannot describe itself: \((error as? Failure)?.message ?? "\(error)")"
+            let refused = RefusedPlugin(name: file.name, path: file.path, reason: reason)
+            return .unusable(refused, file, at: .now)
         }
     }
 
@@ -180,8 +201,9 @@ public final class PluginDirectories: PluginCatalog {
                 metadata["version"] = "\(plugin.description.version)"
                 metadata["path"] = "\(file.path)"
                 options.logger.notice("plugin found", metadata: metadata)
-            case .unusable(let why, _, _):
-                metadata["error"] = "\(PluginFile.prefix)\(name) \(why)"
+            case .unusable(let plugin, _, _):
+                metadata["error"] = "\(PluginFile.prefix)\(name) \(plugin.reason)"
+                metadata["path"] = "\(plugin.path)"
                 options.logger.warning("plugin cannot be used", metadata: metadata)
             case nil:
                 options.logger.warning("plugin gone; what it runs is left as it is", metadata: metadata)
@@ -189,4 +211,9 @@ public final class PluginDirectories: PluginCatalog {
         }
         return isNews
     }
+}
+
+/// An executable that is not even asked to describe itself.
+private struct RefusedFile: Error {
+    let plugin: RefusedPlugin
 }

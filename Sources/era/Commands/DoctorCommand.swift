@@ -91,7 +91,9 @@ struct DoctorCommand: AsyncParsableCommand {
                 let version = try await client.version()
                 let health = try await client.health()
                 let sources = try await client.sources()
-                let findings = DaemonChecks.daemon(version, health) + DaemonChecks.sources(sources)
+                let findings =
+                    DaemonChecks.daemon(version, health) + DaemonChecks.sources(sources)
+                    + DaemonChecks.plugins(try await client.plugins())
                 return (SourceDirectories(sources), findings)
             } catch {
                 let advice =

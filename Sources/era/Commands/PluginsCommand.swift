@@ -19,7 +19,7 @@ struct PluginsCommand: AsyncParsableCommand {
 struct ListPluginsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List them, with what they can do."
+        abstract: "List them, with what they can do, and why one cannot be used."
     )
 
     @Option(name: [.short, .long], help: "How to show them.")
@@ -30,15 +30,30 @@ struct ListPluginsCommand: AsyncParsableCommand {
     func run() async throws {
         let plugins = try await connection.client().plugins()
         switch output {
-        case .table:
-            let rows = plugins.map { plugin -> [TextTable.Cell] in
-                let capabilities = plugin.capabilities.map(\.rawValue).sorted().joined(separator: ", ")
-                return [.init(plugin.name.rawValue), .init("\(plugin.version)"), .init(capabilities)]
-            }
-            Console.output(TextTable(["NAME", "VERSION", "CAPABILITIES"], rows).text(.output))
+        case .table: Console.output(Self.table(plugins).text(.output))
         case .json: Console.output(ObjectText.json(.list("PluginList", plugins.map(\.apiObject))))
         case .yaml: Console.output(ObjectText.yaml(.list("PluginList", plugins.map(\.apiObject))))
         }
+    }
+
+    /// A row for each; one that cannot be used has no version, and says why in the last column.
+    static func table(_ plugins: [ListedPlugin]) -> TextTable {
+        var isAnyRefused = false
+        let rows = plugins.map { plugin -> [TextTable.Cell] in
+            switch plugin {
+            case .usable(let plugin):
+                let capabilities = plugin.capabilities.map(\.rawValue).sorted().joined(separator: ", ")
+                return [.init(plugin.name.rawValue), .init("\(plugin.version)"), .init(capabilities)]
+            case .refused(let plugin):
+                isAnyRefused = true
+                return [
+                    .init(plugin.name.rawValue), .init("refused", .red),
+                    .init("\(plugin.path) \(plugin.reason)"),
+                ]
+            }
+        }
+        let last = isAnyRefused ? "CAPABILITIES, OR WHY IT IS REFUSED" : "CAPABILITIES"
+        return TextTable(["NAME", "VERSION", last], rows)
     }
 }
 
@@ -69,7 +84,13 @@ struct DescribePluginCommand: AsyncParsableCommand {
         let client = connection.client()
         let plugin: PluginDescription
         do {
-            plugin = try await client.plugin(name)
+            switch try await client.plugin(name) {
+            case .usable(let description): plugin = description
+            case .refused(let refused):
+                throw CommandFailure(
+                    "plugin \(name) cannot be used: \(refused.path) \(refused.reason)"
+                )
+            }
         } catch let error as ClientError where error.isNotFound {
             let names = try await client.plugins().map(\.name.rawValue)
             let hint = Nearest.word(to: name.rawValue, among: names).map { "did you mean \($0)?" }

@@ -25,6 +25,17 @@ enum DaemonChecks {
         return findings.isEmpty ? [.good("daemon", state)] : findings
     }
 
+    /// Plugins of others that it does not use.
+    static func plugins(_ plugins: [ListedPlugin]) -> [Finding] {
+        plugins.compactMap { plugin in
+            guard case .refused(let refused) = plugin else { return nil }
+            return .warning(
+                "plugin \(refused.name)",
+                "not used: \(DisplayText.line(refused.path)) \(DisplayText.line(refused.reason))"
+            )
+        }
+    }
+
     /// What it says of its sources: those that it cannot read, files with
     /// mistakes, deletions that it holds back.
     static func sources(_ sources: [SourceStatus]) -> [Finding] {

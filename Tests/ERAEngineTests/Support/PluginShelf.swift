@@ -31,6 +31,11 @@ final class PluginShelf: PluginCatalog {
         state.withLock { $0.isThere ? [$0.plugin].compactMap(\.self) : [] }
     }
 
+    func refused() -> [RefusedPlugin] {
+        guard plugins().isEmpty, let name = state.withLock({ $0.plugin?.description.name }) else { return [] }
+        return [RefusedPlugin(name: name, path: "/shelf/\(name)", reason: "has fallen off")]
+    }
+
     func find(_ name: PluginName) -> PluginFinding {
         plugins().first { $0.description.name == name }.map { .usable($0) }
             ?? .unusable("is not on the shelf")

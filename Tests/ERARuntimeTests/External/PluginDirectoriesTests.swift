@@ -56,9 +56,12 @@ import Testing
             chmod(path, 0o777)
             await directories.refresh()
             #expect(version(directories).contains("era-plugin-stub may be written by others"))
+            let refused = try #require(directories.refused().first)
+            #expect(refused.name.rawValue == "stub" && refused.path == path)
+            #expect(refused.reason.hasPrefix("may be written by others"))
             chmod(path, 0o755)
             await directories.refresh()
-            #expect(version(directories) == "1.0.0")
+            #expect(version(directories) == "1.0.0" && directories.refused().isEmpty)
             scratch.write(["describe": "echo broken >&2; exit 1"])
             await directories.refresh()
             #expect(
@@ -68,6 +71,8 @@ import Testing
             scratch.write([:], name: "process")
             await directories.refresh()
             #expect(version(directories, "process").contains("has the name of a built-in plugin"))
+            #expect(directories.refused().map(\.name.rawValue) == ["process", "stub"])
+            #expect(directories.refused().last?.path == path)
         }
     }
 
