@@ -48,6 +48,10 @@ public final class StoreFetcher: ArtifactFetcher {
         self.trust = trust
     }
 
+    public func problems(of artifact: ArtifactSpec) -> [SpecProblem] {
+        KeyProblems.problems(of: artifact.signature)
+    }
+
     public func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,

@@ -2,6 +2,12 @@ public import ERACore
 
 /// Brings artifacts into the content store, verified, and keeps those that are pinned.
 public protocol ArtifactFetcher: Sendable {
+    /// What is wrong with what a spec says of its artifact, as far as the spec alone tells: a public key that
+    /// is none. Reads nothing, waits for nothing.
+    ///
+    /// - Returns: Field path and message of each problem; empty when the artifact may be fetched.
+    func problems(of artifact: ArtifactSpec) -> [SpecProblem]
+
     /// Makes sure that the artifact is in the content store and is what the spec says.
     ///
     /// Idempotent; several callers that want the same digest share one download. Cancelling the last caller

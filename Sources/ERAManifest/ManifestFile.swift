@@ -28,7 +28,8 @@ public struct ManifestFile: Sendable {
     /// - Parameter bytes: UTF-8, at most ``ManifestLimits/fileSizeLimit``.
     /// - Parameter file: What diagnostics call it; a name that ends in `.json` is read as JSON, any other as
     ///   YAML.
-    public init(reading bytes: [UInt8], file: String) {
+    /// - Parameter checks: What else is checked of what stands there.
+    public init(reading bytes: [UInt8], file: String, checks: ManifestChecks = .none) {
         guard bytes.count <= ManifestLimits.fileSizeLimit else {
             let message =
                 "the file has \(bytes.count) bytes, of at most \(ManifestLimits.fileSizeLimit); split it"
@@ -55,7 +56,8 @@ public struct ManifestFile: Sendable {
             return
         }
         let isJSON = file.hasSuffix(".json")
-        read(isJSON ? Self.document(ofJSON: text) : YAMLDocument.all(in: text), of: text, file: file)
+        let documents = isJSON ? Self.document(ofJSON: text) : YAMLDocument.all(in: text)
+        read(documents, of: text, file: file, checks)
     }
 
     private static func document(ofJSON text: SourceText) -> [YAMLDocument] {
@@ -72,7 +74,12 @@ public struct ManifestFile: Sendable {
         }
     }
 
-    private mutating func read(_ documents: [YAMLDocument], of text: SourceText, file: String) {
+    private mutating func read(
+        _ documents: [YAMLDocument],
+        of text: SourceText,
+        file: String,
+        _ checks: ManifestChecks
+    ) {
         var findings: [LocatedFinding] = []
         var errorCount = 0
         var candidates: [(key: DeploymentKey, entry: Entry?, position: SourcePosition)] = []
@@ -93,7 +100,8 @@ public struct ManifestFile: Sendable {
                 var reading = Reading(
                     unknownFields: .refuse,
                     warnsOfServerFields: true,
-                    findingLimit: max(0, ManifestLimits.diagnosticLimit - findings.count)
+                    findingLimit: max(0, ManifestLimits.diagnosticLimit - findings.count),
+                    checks: checks
                 )
                 entry = Self.entry(of: root, &reading)
                 findings += reading.findings.map(LocatedFinding.init)

@@ -34,6 +34,26 @@ import Testing
         }
     }
 
+    @Test func `a key that is none is known without a fetch, by the name of its field`() async throws {
+        try await Fixture.run { fixture in
+            var spec = try artifact(fixture, payload(9))
+            try await fixture.fetching { fetcher in
+                #expect(fetcher.problems(of: spec).isEmpty)
+                spec.signature = signer.spec
+                #expect(fetcher.problems(of: spec).isEmpty)
+                spec.signature?.keys = [.text("RWQ")]
+                let problem = try #require(fetcher.problems(of: spec).first)
+                #expect(problem.field == "spec.artifact.signature.publicKey")
+                #expect(problem.message.hasPrefix("cannot read the cosign public key: "))
+                let good = try #require(signer.spec.keys.first)
+                spec.signature?.keys = [good, .file("/not/there"), .text("-----BEGIN PRIVATE KEY-----")]
+                #expect(
+                    fetcher.problems(of: spec).map(\.field) == ["spec.artifact.signature.keys[2].publicKey"]
+                )
+            }
+        }
+    }
+
     @Test func `what another key signed, nobody, or somebody for other bytes, is refused`() async throws {
         try await Fixture.run { fixture in
             let wrong = try await fixture.failure(try artifact(fixture, payload(9), by: other))

@@ -21,6 +21,22 @@ import Testing
         #expect(try world.phase(app()) == .running)
     }
 
+    @Test func `what is wrong with a key in the manifest is told at Validating, before anything is fetched`()
+        throws
+    {
+        let world = World()
+        var deployment = try declared(app())
+        deployment.spec.artifact?.signature = SignatureSpec(type: .minisign, keys: [.text("no key")])
+        let change = deployment
+        _ = try world.ask { try await $0.apply(change, expecting: nil, dryRun: false) }
+        world.pass(.seconds(5))
+        let view = try #require(try world.view(app()))
+        #expect(view.record.phase == .failed)
+        let told = "spec.artifact.signature.publicKey: is no key, by script"
+        #expect("\(view.record.conditions)".contains(told))
+        #expect(!world.lines.contains { $0.contains("fetch ") })
+    }
+
     @Test func `a fetch of which nothing is heard ends; the limit is not on the whole download`() throws {
         let world = World()
         world.faults.stall("fetch")

@@ -3,7 +3,7 @@ import ERAManifest
 import Testing
 
 @Suite struct SignatureFieldTests {
-    private static func read(_ signature: String) -> ManifestFile {
+    private static func read(_ signature: String, checks: ManifestChecks = .none) -> ManifestFile {
         let text = """
             apiVersion: era.dev/v1
             kind: Deployment
@@ -16,7 +16,7 @@ import Testing
                 source: file:///hello
                 signature: \(signature)
             """
-        return ManifestFile(reading: Array(text.utf8), file: "hello.yaml")
+        return ManifestFile(reading: Array(text.utf8), file: "hello.yaml", checks: checks)
     }
 
     @Test func `keys are inline, in files, or named`() throws {
@@ -68,5 +68,34 @@ import Testing
         let file = Self.read(text)
         #expect(file.entries.isEmpty)
         #expect(file.diagnostics.contains { $0.summary.contains(message) }, "\(file.diagnostics)")
+    }
+
+    /// Keys of ssh begin with `ssh-`, and all others are none.
+    private static let checks = ManifestChecks { text, type in
+        type == .ssh && text.hasPrefix("ssh-") ? nil : "no key: \(type.rawValue)"
+    }
+
+    @Test(
+        arguments: [
+            ("{type: ssh, publicKey: RWQ}", ["10:39: error: \(field).publicKey: no key: ssh"]),
+            ("{type: cosign, publicKey: ssh-a}", ["10:42: error: \(field).publicKey: no key: cosign"]),
+            (
+                "{type: ssh, keys: [{publicKey: a}]}",
+                ["10:47: error: \(field).keys[0].publicKey: no key: ssh"]
+            ),
+            (
+                "{type: ssh, keys: [{publicKey: a}, {name: b}, {publicKey: ssh-a}, {publicKey: c}]}",
+                [
+                    "10:47: error: \(field).keys[0].publicKey: no key: ssh",
+                    "10:94: error: \(field).keys[3].publicKey: no key: ssh",
+                ]
+            ), ("{type: ssh, keys: [{publicKey: ssh-a}, {file: /a}]}", []),
+        ]
+    )
+    func `what is no key by who knows keys is refused where it stands`(_ text: String, _ told: [String]) {
+        let file = Self.read(text, checks: Self.checks)
+        #expect(file.diagnostics.map(\.summary) == told.map { "hello.yaml:" + $0 })
+        #expect(file.entries.isEmpty == !told.isEmpty)
+        #expect(file.diagnostics.allSatisfy { $0.rendered.hasSuffix("^") })
     }
 }

@@ -46,6 +46,23 @@ struct SignatureTests {
         }
     }
 
+    @Test func `a key that is none is told where it stands, and by the daemon at Validating`() async throws {
+        try await Machine.with { machine in
+            let maker = try await Maker(machine)
+            try await machine.daemon()
+            try maker.write("1")
+            let signature = "\n    signature: {type: minisign, publicKey: RWQ}"
+            let manifest = maker.unsigned("1.0.0", "1", signature)
+            try machine.place(manifest, "hello.yaml")
+            let problem = "spec.artifact.signature.publicKey: cannot read the minisign public key"
+            try await machine.reaches("hello", "is refused") {
+                $0.phase == .failed && $0.summary.contains(problem)
+            }
+            let told = try await machine.era("validate", machine.manifests + "/hello.yaml")
+            #expect(told.code == 1 && told.output.contains("hello.yaml:9:44: error: \(problem)"), "\(told)")
+        }
+    }
+
     private func refused(
         _ machine: Machine,
         _ maker: Maker,

@@ -41,6 +41,31 @@ import Testing
             """
     }
 
+    @Test(
+        arguments: [
+            ("minisign", "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3", nil),
+            ("minisign", "RWQ", "give the second line of minisign.pub"),
+            ("ssh", "ssh-ed25519 AAAA", "its type and its base64 do not agree"),
+            ("cosign", "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3", "cosign public key"),
+        ] as [(String, String, String?)]
+    )
+    func `are wrong where a public key in them is none of its tool`(
+        _ type: String,
+        _ key: String,
+        _ problem: String?
+    ) throws {
+        try inDirectory { path in
+            let artifact = "{source: file:///a, signature: {type: \(type), publicKey: \(key)}}"
+            try write(manifest("web") + "\n  artifact: \(artifact)", "\(path)/web.yaml")
+            let diagnostics = try ManifestFiles([path]).diagnostics
+            #expect(diagnostics.isEmpty == (problem == nil))
+            guard let problem, let diagnostic = diagnostics.first else { return }
+            #expect(diagnostic.field == "spec.artifact.signature.publicKey")
+            #expect(diagnostic.message.contains(problem))
+            #expect(diagnostic.rendered.hasSuffix("^") && diagnostic.position?.line == 9)
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `are refused where they are no regular files, and never waited for`() throws {
         try inDirectory { path in

@@ -89,7 +89,9 @@ struct StepExecutor: Sendable {
                     + "\(description.version)"
             )
         }
-        let problems = unsupported(by: description, spec) + (try await plugin.validate(spec))
+        let problems =
+            unsupported(by: description, spec) + (spec.artifact.map { fetcher.problems(of: $0) } ?? [])
+            + (try await plugin.validate(spec))
         guard problems.isEmpty else {
             let text = problems.map { "\($0.field): \($0.message)" }.joined(separator: "; ")
             throw Failure.permanent(.invalidSpec, text)

@@ -33,13 +33,20 @@ enum SignatureFields {
             ),
         ],
         check: { signature, node, reading in
-            guard signature.keys.count > ManifestLimits.keyLimit, let keys = node["keys"] else { return }
-            reading.at(.field("keys")) {
-                $0.refuse(
-                    keys.position,
-                    .invalid,
-                    "has \(signature.keys.count) keys, of at most \(ManifestLimits.keyLimit)"
-                )
+            if let text = node["publicKey"] { check(text, signature.type, &reading) }
+            guard let keys = node["keys"] else { return }
+            reading.at(.field("keys")) { reading in
+                guard signature.keys.count <= ManifestLimits.keyLimit else {
+                    return reading.refuse(
+                        keys.position,
+                        .invalid,
+                        "has \(signature.keys.count) keys, of at most \(ManifestLimits.keyLimit)"
+                    )
+                }
+                for (index, key) in keys.elements.enumerated() {
+                    guard let text = key["publicKey"] else { continue }
+                    reading.at(.index(index)) { check(text, signature.type, &$0) }
+                }
             }
         },
         checkParts: { node, reading in
@@ -49,6 +56,12 @@ enum SignatureFields {
             }
         }
     )
+
+    /// Whether the text in `publicKey` is a key of the tool.
+    private static func check(_ text: YAMLNode, _ type: SignatureSpec.Kind, _ reading: inout Reading) {
+        guard let problem = text.string.flatMap({ reading.checks.publicKey($0, type) }) else { return }
+        reading.at(.field("publicKey")) { $0.refuse(text.position, .invalid, problem) }
+    }
 
     private static let key: Codec<SignatureKey> = .object(
         blank: .text(""),

@@ -19,6 +19,7 @@ struct Reading {
     let warnsOfServerFields: Bool
     /// How many findings are kept.
     let findingLimit: Int
+    let checks: ManifestChecks
     private(set) var path = FieldPath()
     /// At most `findingLimit`.
     private(set) var findings: [Finding] = []
@@ -28,9 +29,11 @@ struct Reading {
     init(
         unknownFields: UnknownFields,
         warnsOfServerFields: Bool,
-        findingLimit: Int = ManifestLimits.diagnosticLimit
+        findingLimit: Int = ManifestLimits.diagnosticLimit,
+        checks: ManifestChecks = .none
     ) {
         self.findingLimit = findingLimit
+        self.checks = checks
         self.unknownFields = unknownFields
         self.warnsOfServerFields = warnsOfServerFields
     }

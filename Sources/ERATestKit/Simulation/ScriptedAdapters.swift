@@ -82,6 +82,12 @@ struct ScriptedFetcher: ArtifactFetcher {
     let faults: Faults
     let incarnation: Int
 
+    /// A key that says that it is none, is none.
+    func problems(of artifact: ArtifactSpec) -> [SpecProblem] {
+        guard let signature = artifact.signature, signature.keys.contains(.text("no key")) else { return [] }
+        return [SpecProblem(field: "spec.artifact.signature.publicKey", message: "is no key, by script")]
+    }
+
     func fetch(
         _ artifact: ArtifactSpec,
         in namespace: NamespaceName,

@@ -1,3 +1,4 @@
+import ERAArtifact
 import ERACore
 import ERAManifest
 import Glibc
@@ -15,6 +16,9 @@ struct ManifestFiles {
     static let depthLimit = 32
     /// The most files that one command reads.
     static let countLimit = 100_000
+
+    /// What the daemon finds at Validating, found at once.
+    private static let checks = ManifestChecks(publicKey: KeyProblems.problem)
 
     private(set) var items: [Item] = []
     /// What lies in a directory under a manifest's name and is no file to read.
@@ -67,7 +71,7 @@ struct ManifestFiles {
 
     private mutating func add(_ path: String, _ bytes: [UInt8]) throws {
         try checkCount()
-        items.append(Item(path: path, file: ManifestFile(reading: bytes, file: path)))
+        items.append(Item(path: path, file: ManifestFile(reading: bytes, file: path, checks: Self.checks)))
     }
 
     private mutating func addFound(_ path: String) throws {
