@@ -42,16 +42,16 @@ extension Engine {
         queue.add(key)
     }
 
-    /// Asks the plugins what there is of each revision.
+    /// Asks the plugins what there is of each revision; of all at once, since a plugin may hang.
     private func observe(_ key: DeploymentKey) async {
         guard let record = entries[key]?.record else { return }
+        var plugins: [InstanceID: any RuntimePlugin] = [:]
         var instances: [RevisionNumber: InstanceStatus] = [:]
         var unobservable: [RevisionNumber: Failure] = [:]
         for revision in record.onDisk.sorted() {
             guard let spec = record.revisions[revision]?.spec else { continue }
-            let plugin: any RuntimePlugin
             switch pluginTable.find(spec.runtime.plugin) {
-            case .usable(let found): plugin = found
+            case .usable(let plugin): plugins[InstanceID(key, revision)] = plugin
             case .unusable(let why):
                 // What was never installed by it cannot run.
                 guard record.handles[revision] != nil else { continue }
@@ -59,18 +59,42 @@ extension Engine {
                     .pluginMissing,
                     "the runtime plugin \(spec.runtime.plugin) \(why)"
                 )
-                continue
             }
-            do {
-                instances[revision] = try await plugin.status(InstanceID(key, revision))
-            } catch let failure as Failure {
-                unobservable[revision] = failure
-            } catch {
-                unobservable[revision] = .transient(.pluginFault, "\(error)")
+        }
+        for (id, answer) in await answers(of: plugins) {
+            switch answer {
+            case .success(let status): instances[id.revision] = status
+            case .failure(let failure): unobservable[id.revision] = failure
             }
         }
         entries[key]?.take(instances, unobservable)
         startProbes(key)
+    }
+
+    /// What the plugins say of an instance each, in no order.
+    private nonisolated func answers(
+        of plugins: [InstanceID: any RuntimePlugin]
+    ) async -> [(InstanceID, Result<InstanceStatus, Failure>)] {
+        let questions = plugins.sorted { $0.key < $1.key }
+        // Nearly always: a task would cost more than the question.
+        if questions.count == 1, let (id, plugin) = questions.first {
+            return [(id, await Self.answer(of: plugin, id))]
+        }
+        return await withTaskGroup(of: (InstanceID, Result<InstanceStatus, Failure>).self) { group in
+            for (id, plugin) in questions { group.addTask { (id, await Self.answer(of: plugin, id)) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    private static func answer(
+        of plugin: any RuntimePlugin,
+        _ id: InstanceID
+    ) async -> Result<InstanceStatus, Failure> {
+        do {
+            return .success(try await plugin.status(id))
+        } catch {
+            return .failure(error as? Failure ?? .transient(.pluginFault, "\(error)"))
+        }
     }
 
     private func observation(of entry: Entry) -> Observation {

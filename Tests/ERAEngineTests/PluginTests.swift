@@ -58,6 +58,27 @@ import Testing
         #expect(world.starts(app(), 1) == 1)
     }
 
+    @Test func `revisions that hang are asked at once, and hold their deployment up no longer than one`()
+        throws
+    {
+        let world = World()
+        world.put(app())
+        world.pass(.seconds(60))
+        world.put(app { $0.minor = 1 })
+        world.pass(.seconds(60))
+        let key = app().key
+        #expect(try world.view(app())?.record.onDisk.count == 2)
+        world.faults.stall("status")
+        let before = world.simulation.chronicle.counts["status", default: 0]
+        _ = try world.ask { try await $0.request(.restart, for: key) }
+        #expect(world.simulation.chronicle.counts["status", default: 0] == before + 2)
+        world.pass(.seconds(6))
+        #expect(try world.view(app())?.wait != nil)
+        world.faults.unstall()
+        world.pass(.seconds(60))
+        #expect(try world.phase(app()) == .running && world.starts(app(), 2) == 2)
+    }
+
     @Test func `a new deployment of a plugin that is not there fails, and may be retried when it is`() throws
     {
         let shelf = PluginShelf(isThere: false)
