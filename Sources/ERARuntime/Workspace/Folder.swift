@@ -97,18 +97,7 @@ struct Folder: ~Copyable {
             throw .system("list", path, code: code)
         }
         defer { closedir(stream) }
-        var names: [String] = []
-        // At an error readdir says the same as at the end.
-        errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(validating: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let name, name != ".", name != ".." { names.append(name) }
-            errno = 0
-        }
-        guard errno == 0 else { throw .system("list", path) }
-        return names.sorted()
+        return try entryNames(of: stream, path).sorted()
     }
 
     /// Removes the entry with everything in it; nothing there is fine.
