@@ -37,13 +37,12 @@ struct DescribeCommand: AsyncParsableCommand {
         }
     }
 
-    /// One object for one name, else a list.
     private func document(_ client: ERAClient) async throws -> JSONValue {
         var objects: [DeploymentObject] = []
         for key in names.map(namespace.key) {
             objects.append(try await client.about(key) { try await $0.get(key) })
         }
-        return objects.count == 1 ? objects[0].json : ObjectText.list(objects)
+        return ObjectText.document(objects, asked: names.count)
     }
 
     private func describe(_ client: ERAClient) async throws {

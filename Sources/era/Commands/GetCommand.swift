@@ -70,15 +70,10 @@ struct GetCommand: AsyncParsableCommand {
                 let rows = objects.map { DeploymentRow($0).cells(columns, now: now) }
                 Console.output(TextTable(columns.header, rows).text(.output))
             }
-        case .json: Console.output(ObjectText.json(document(objects)))
-        case .yaml: Console.output(ObjectText.yaml(document(objects)))
+        case .json: Console.output(ObjectText.json(ObjectText.document(objects, asked: names.count)))
+        case .yaml: Console.output(ObjectText.yaml(ObjectText.document(objects, asked: names.count)))
         case .name: Console.output(objects.map(ObjectText.name).joined())
         }
-    }
-
-    /// One object for one name, else a list.
-    private func document(_ objects: [DeploymentObject]) -> JSONValue {
-        names.count == 1 && objects.count == 1 ? objects[0].json : ObjectText.list(objects)
     }
 
     private var keys: [DeploymentKey] { names.map(namespace.key) }
