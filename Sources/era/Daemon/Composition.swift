@@ -137,10 +137,7 @@ struct Composition: Sendable {
         do {
             try requireUnanswered(socketPath: Defaults.socketPath(runDirectory: run))
         } catch {
-            switch error {
-            case .inUse: throw CommandFailure("\(error)", .notReachable)
-            case .tooLong, .unsafeDirectory, .occupied, .failed: throw CommandFailure("\(error)")
-            }
+            throw CommandFailure(error)
         }
     }
 
@@ -192,5 +189,15 @@ struct Composition: Sendable {
         let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
         return [hex[0..<4], hex[4..<6], hex[6..<8], hex[8..<10], hex[10..<16]]
             .map { $0.joined() }.joined(separator: "-")
+    }
+}
+
+extension CommandFailure {
+    /// A daemon that runs already is not reached from here; anything else is a failure.
+    init(_ fault: SocketFault) {
+        switch fault {
+        case .inUse: self.init("\(fault)", .notReachable)
+        case .tooLong, .unsafeDirectory, .occupied, .failed: self.init("\(fault)")
+        }
     }
 }

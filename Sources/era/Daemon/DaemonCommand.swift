@@ -69,8 +69,7 @@ struct DaemonCommand: AsyncParsableCommand {
             try await group.run()
         } catch {
             await composition.close()
-            let isTaken = if case .inUse = error as? SocketFault { true } else { false }
-            throw CommandFailure("\(error)", isTaken ? .notReachable : .failed)
+            throw (error as? SocketFault).map(CommandFailure.init) ?? CommandFailure("\(error)")
         }
         let running = await composition.engine.list().views.filter { $0.instance?.mayHaveProcesses == true }
         await composition.close()
