@@ -29,6 +29,15 @@ struct ContentHash {
     }
 }
 
+extension ContentDigests {
+    /// Those of a content that is in memory.
+    init(of bytes: [UInt8], declared: ERACore.Digest.Algorithm? = nil) throws(InvalidValue) {
+        var hash = ContentHash(declared: declared)
+        bytes.withUnsafeBytes { hash.update($0) }
+        self = try hash.digests()
+    }
+}
+
 /// The sha256 of a short text, in hexadecimal: a file name for something that has none.
 func hexadecimalSHA256(of text: String) -> String {
     hexadecimal(SHA256.hash(data: Array(text.utf8)))

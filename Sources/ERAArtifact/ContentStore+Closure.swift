@@ -44,18 +44,13 @@ extension ContentStore {
             return []
         }
         // A damaged one is not believed, nor one that is not understood.
-        guard (try? sha256(of: bytes)) == digest, let document = try? ManifestDocument(bytes) else {
+        guard (try? ContentDigests(of: bytes).sha256) == digest, let document = try? ManifestDocument(bytes)
+        else {
             return nil
         }
         let references = document.references.map(\.digest)
         state.withLock { $0.references[digest] = references }
         return references
-    }
-
-    private func sha256(of bytes: [UInt8]) throws -> Digest {
-        var hash = ContentHash()
-        bytes.withUnsafeBytes { hash.update($0) }
-        return try hash.digests().sha256
     }
 
     /// The blob as a manifest; nil for anything else, and for one that is damaged.
@@ -68,7 +63,7 @@ extension ContentStore {
         // What cannot be read is shown as a file; whoever needs it finds out why.
         guard let bytes = try? readFile(path, limit: OCILimits.manifestSizeLimit), looksLikeManifest(bytes),
             // One that is damaged is shown as a file too.
-            (try? sha256(of: bytes)) == digest
+            (try? ContentDigests(of: bytes).sha256) == digest
         else { return nil }
         // What is not understood is shown as a file too.
         return try? ManifestDocument(bytes)

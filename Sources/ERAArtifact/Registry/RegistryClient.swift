@@ -40,9 +40,7 @@ struct RegistryClient: Sendable {
                 limit: OCILimits.manifestSizeLimit
             )
         }
-        var hash = ContentHash(declared: digest?.algorithm)
-        answer.bytes.withUnsafeBytes { hash.update($0) }
-        let digests = try hash.digests()
+        let digests = try ContentDigests(of: answer.bytes, declared: digest?.algorithm)
         let found = digest.flatMap { digests.matching($0.algorithm) } ?? digests.sha256
         var body = ReceivedBody(type: answer.contentType, isWhole: true)
         body.look(at: ByteBuffer(bytes: answer.bytes.prefix(64)))
