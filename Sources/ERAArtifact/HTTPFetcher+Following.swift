@@ -120,10 +120,7 @@ extension HTTPFetcher {
             throw refused("from https to plain http (\(next.shown))")
         }
         let allowsHTTP =
-            insecure.map { insecure in
-                next.origin == place.origin || insecure.contains("\(next.origin.host):\(next.origin.port)")
-                    || next.origin.port == 80 && insecure.contains(next.origin.host)
-            } ?? options.allowsHTTP
+            insecure.map { next.origin == place.origin || next.origin.isAmong($0) } ?? options.allowsHTTP
         guard next.origin.scheme == .https || allowsHTTP else { throw refused("to plain http") }
         let kind = HostAddress(host: next.origin.host)
         if kind != .other, kind != HostAddress(host: place.origin.host) {

@@ -21,6 +21,11 @@ struct HTTPLocation: Hashable, Sendable {
         let scheme: Scheme
         let host: String
         let port: Int
+
+        /// Whether it is one of these registries, named as `host:port`, or as `host` at its usual port.
+        func isAmong(_ registries: Set<String>) -> Bool {
+            registries.contains("\(host):\(port)") || port == scheme.defaultPort && registries.contains(host)
+        }
     }
 
     /// The longest address that is followed, in bytes.

@@ -37,6 +37,14 @@ import Testing
             ("registry.example", ["auth.example"], "http://auth.example/token", false),
             ("registry.example:5000", ["registry.example:5000"], "http://registry.example:5001/token", true),
             ("registry.example:5000", ["registry.example:5000"], "http://auth.example/token", false),
+            (
+                "registry.example:5000", ["registry.example:5000", "auth.example:80"],
+                "http://auth.example/token", true
+            ),
+            (
+                "registry.example:5000", ["registry.example:5000", "auth.example:81"],
+                "http://auth.example/token", false
+            ),
             ("registry.example", [], "https://127.0.0.1/token", false),
             ("registry.example", [], "https://169.254.169.254/token", false),
             ("registry.example", [], "https://[fe80::1]/token", false),

@@ -39,10 +39,8 @@ struct RegistryPlace: Hashable, Sendable {
         let realm: HTTPLocation
         do { realm = try HTTPLocation(text) } catch { throw refused("which is no http address") }
         if realm.origin.scheme == .http {
-            let shown =
-                realm.origin.port == 80 ? realm.origin.host : "\(realm.origin.host):\(realm.origin.port)"
             guard root.origin.scheme == .http,
-                realm.origin.host == root.origin.host || insecure.contains(shown)
+                realm.origin.host == root.origin.host || realm.origin.isAmong(insecure)
             else { throw refused("in plain http") }
         }
         let (own, its) = (HostAddress(host: root.origin.host), HostAddress(host: realm.origin.host))
