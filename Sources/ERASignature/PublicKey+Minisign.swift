@@ -24,8 +24,11 @@ extension PublicKey {
         return PublicKey(.minisign, minisignID(identity), identity, material)
     }
 
-    /// The key ID as minisign prints it: a number whose lowest byte comes first.
-    static func minisignID(_ bytes: [UInt8]) -> String { hex(bytes.reversed()).uppercased() }
+    /// The key ID as minisign prints it: a number whose lowest byte comes first, without leading zeros.
+    static func minisignID(_ bytes: [UInt8]) -> String {
+        let digits = hex(bytes.reversed()).uppercased().drop { $0 == "0" }
+        return digits.isEmpty ? "0" : String(digits)
+    }
 }
 
 extension SignatureError {

@@ -44,6 +44,15 @@ import Testing
         #expect(try PublicKey(String(line), scheme: .minisign) == first.key)
     }
 
+    /// One of sixteen begins with a zero, which minisign leaves out.
+    @Test func `the ID of a key is what minisign writes into its comment, whatever it begins with`() throws {
+        let text = """
+            untrusted comment: minisign public key 8C446E0253945CD
+            RWTNRTkl4EbECELB8/AXlxogdsgei3g1lrbzS2s32Is6YCu/D0Kygof6
+            """
+        #expect(try PublicKey(text, scheme: .minisign).fingerprint == "8C446E0253945CD")
+    }
+
     @Test func `a comment without a version says none`() throws {
         let first = try Vector.key("minisign/first.pub", .minisign)
         let signature = try Vector.bytes("minisign/silent.minisig")
