@@ -28,26 +28,43 @@ struct WasmFile {
         } else {
             name = try Self.only(files)
         }
-        try Self.requireInside(files, name)
+        let missing = "there is no module \(name) in the artifact; correct spec.command"
+        try Self.requireInside(files, name, orElse: .permanent(.commandMissing, missing))
         // A user other than the daemon's reads it as well.
         chmod("\(files)/\(name)", 0o644)
     }
 
     /// A link in an archive may lead anywhere; what it leads to is not ours to touch.
-    private static func requireInside(_ files: String, _ name: String) throws {
+    private static func requireInside(
+        _ files: String,
+        _ name: String,
+        orElse missing: Failure
+    ) throws {
         func resolved(_ path: String) throws -> String {
             guard let text = realpath(path, nil) else {
                 guard errno == ENOENT || errno == ENOTDIR else { throw failure("look at", path) }
-                throw Failure.permanent(
-                    .commandMissing,
-                    "there is no module \(name) in the artifact; correct spec.command"
-                )
+                throw missing
             }
             defer { free(text) }
             return String(cString: text)
         }
         guard try resolved("\(files)/\(name)").hasPrefix(try resolved(files) + "/") else {
             throw Failure.permanent(.moduleRefused, "\(name) leads out of the artifact by a link")
+        }
+    }
+
+    /// - Throws: ``Failure`` where a path is no directory of the artifact.
+    func requireDirectories(_ paths: [String]) throws {
+        for path in paths {
+            let missing = Failure.permanent(
+                .invalidSpec,
+                "spec.runtime.config.files: there is no directory \(path) in the artifact; correct the path"
+            )
+            try Self.requireInside(files, path, orElse: missing)
+            var status = stat()
+            guard stat("\(files)/\(path)", &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw missing
+            }
         }
     }
 

@@ -30,7 +30,8 @@ extension WasmPlugin {
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> InstanceHandle {
         let spec = instance.spec
-        let engine = try await engines.find(WasmConfig.parse(spec.runtime.config).config.engine)
+        let config = WasmConfig.parse(spec.runtime.config).config
+        let engine = try await engines.find(config.engine)
         // Another may have come since Validating.
         if let problem = engine.problems(spec).first {
             throw Failure.permanent(.unsupported, "\(problem.field): \(problem.message)")
@@ -41,6 +42,7 @@ extension WasmPlugin {
         let file = try await Self.reading.run {
             let file = try WasmFile(instance, files: files, searchPath: searchPath)
             try file.check(for: engine, memoryLimit: spec.resources.memory)
+            try file.requireDirectories(config.files)
             return file
         }
         var handle = WasmHandle(engine: engine, module: file.name)
@@ -92,7 +94,7 @@ extension WasmPlugin {
         return launch
     }
 
-    /// Everything but the engine: who runs where, and the volumes in place.
+    /// Everything but the engine: who runs where, and the directories in place.
     private func surroundings(
         _ instance: PreparedInstance
     ) throws -> (launch: ShimLaunch, directories: [(host: String, guest: String)]) {
@@ -113,13 +115,20 @@ extension WasmPlugin {
                 )
             }
         }
-        var launch = try workloads.launch(
-            placed,
-            executable: "",
-            arguments: [],
-            config: WasmConfig.parse(instance.spec.runtime.config).config.workload
-        )
-        launch.mounts = try workloads.attach(placed, launch.workingDirectory)
-        return (launch, directories)
+        let config = WasmConfig.parse(instance.spec.runtime.config).config
+        var launch = try workloads.launch(placed, executable: "", arguments: [], config: config.workload)
+        // First, so that a volume may lie below one of them.
+        launch.mounts = readOnlyMounts(config.files, in: launch.workingDirectory)
+        launch.mounts += try workloads.attach(placed, launch.workingDirectory)
+        return (launch, config.files.map { ($0, $0) } + directories)
+    }
+
+    /// Mounts that keep the module from changing the artifact's files; none where only root could mount.
+    private func readOnlyMounts(_ paths: [String], in directory: String) -> [ShimLaunch.Mount] {
+        guard geteuid() == 0 else { return [] }
+        return paths.map { path in
+            let place = "\(directory)/\(path)"
+            return ShimLaunch.Mount(source: place, target: place, isReadOnly: true)
+        }
     }
 }

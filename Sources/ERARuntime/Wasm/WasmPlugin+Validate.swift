@@ -5,8 +5,8 @@ extension WasmPlugin {
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
         let (config, problems) = WasmConfig.parse(spec.runtime.config)
         let own =
-            problems.map { SpecProblem(config: $0) } + Self.problems(spec) + workloads.userProblems(spec)
-            + workloads.environmentProblems(spec)
+            problems.map { SpecProblem(config: $0) } + Self.problems(spec) + Self.problems(spec, config.files)
+            + workloads.userProblems(spec) + workloads.environmentProblems(spec)
         do {
             return own + (try await engines.find(config.engine)).problems(spec)
         } catch let failure as Failure where failure.persistence == .permanent {
@@ -48,6 +48,18 @@ extension WasmPlugin {
             }
         }
         return problems
+    }
+
+    /// Directories of the artifact that nobody would find.
+    private static func problems(_ spec: DeploymentSpec, _ files: [String]) -> [SpecProblem] {
+        let field = "spec.runtime.config.files"
+        guard spec.artifact != nil || files.isEmpty else {
+            return [SpecProblem(field: field, message: "are directories of an artifact, and there is none")]
+        }
+        let volumes = spec.volumes.compactMap { containedPath($0.mountPath) }
+        return files.filter { path in volumes.contains { "\(path)/".hasPrefix("\($0)/") } }.map {
+            SpecProblem(field: field, message: "\($0) is hidden by a volume; give that another mountPath")
+        }
     }
 
     private static func commandProblems(_ spec: DeploymentSpec) -> [SpecProblem] {

@@ -13,7 +13,7 @@ import Testing
         case "$1" in
         --version) echo "wasmtime 30.0.1 (stand-in)" ;;
         compile) echo x >> compilations; cp "$4" "$3" ;;
-        run) printf '%s\\n' "$@" > told; env > environment; exec sleep 1000 ;;
+        run) printf '%s\\n' "$@" > told; cp public/index public/copy; env > environment; exec sleep 1000 ;;
         esac
         """
 
@@ -58,6 +58,79 @@ import Testing
             #expect(told.contains("TOKEN") && told.last == "./.era-compiled/module.wasm")
             #expect(!told.joined().contains("hidden"))
             #expect(text(of: host.file(instance, "environment")).contains("TOKEN=hidden\n"))
+        }
+    }
+
+    @Test func `directories of the artifact are given under their names, and nobody can change them as root`()
+        async throws
+    {
+        try await with { host, plugin, _ in
+            var instance = try module(host)
+            instance.spec.runtime.config = ["files": ["public", "./a/b"]]
+            let files = host.file(instance, "")
+            for path in ["public", "a/b"] { makeDirectories(files + path) }
+            write("hello", to: files + "public/index")
+            let volume = host.root + "/volume"
+            makeDirectories(volume)
+            instance.volumes = [
+                PreparedInstance.Volume(
+                    name: PartName(checked: "state"),
+                    hostPath: volume,
+                    mountPath: "public/state",
+                    isReadOnly: false
+                )
+            ]
+            try await plugin.start(instance, handle: try await plugin.install(instance))
+            let told = try await told(host, instance)
+            #expect(
+                told.filter { $0.contains("::") }
+                    == ["public::public", "a/b::a/b", "public/state::public/state"]
+            )
+            #expect(text(of: files + "public/copy") == (geteuid() == 0 ? "" : "hello"))
+        }
+    }
+
+    @Test func `what is no directory of the artifact is refused`() async throws {
+        try await with { host, plugin, _ in
+            func problems(_ files: JSONValue, _ change: (inout DeploymentSpec) -> Void = { _ in })
+                async throws
+                -> [SpecProblem]
+            {
+                var spec = try module(host).spec
+                spec.artifact = ArtifactSpec(source: try ArtifactLocation("file:///a.tar"))
+                spec.runtime.config = ["files": files]
+                change(&spec)
+                return try await plugin.validate(spec)
+            }
+            #expect(try await problems(["public", "a/./b"]) == [])
+            for wrong in ["x", [""], ["."], ["/a"], ["a/../.."], [".era-compiled"], ["a::b"], [1]]
+                as [JSONValue]
+            {
+                #expect(try await problems(wrong).count == 1)
+            }
+            #expect(try await problems(["a", "./a"]).map(\.field) == ["spec.runtime.config.files[1]"])
+            let many = (0...WasmConfig.filesLimit).map { JSONValue.string("d\($0)") }
+            #expect(try await problems(.array(many)).count == 1)
+            #expect(
+                try await problems(["a"]) {
+                    $0.artifact = nil; $0.command = ["/a.wasm"]
+                }.count == 1
+            )
+            let volume = VolumeSpec(
+                name: PartName(checked: "v"),
+                mountPath: "a",
+                source: .persistent(retain: false)
+            )
+            #expect(try await problems(["a/b", "c"]) { $0.volumes = [volume] }.count == 1)
+
+            var instance = try module(host)
+            makeDirectories(host.file(instance, ""))
+            symlink("/etc", host.file(instance, "link"))
+            for path in ["nothing", "module.wasm", "link"] {
+                instance.spec.runtime.config = ["files": [.string(path)]]
+                let failure = await #expect(throws: Failure.self) { try await plugin.install(instance) }
+                #expect(failure?.persistence == .permanent, "\(path)")
+            }
         }
     }
 
