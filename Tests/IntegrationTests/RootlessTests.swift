@@ -92,6 +92,24 @@ struct RootlessTests {
         }
     }
 
+    @Test func `a range that is taken away is not used any more`() async throws {
+        try await ImageRegistry.with { machine, registry in
+            let user = try OrdinaryUser(machine, hasRange: true)
+            try await registry.push("one")
+            let port = try machine.port()
+            try await user.daemon(["--insecure-registry", registry.host])
+            try user.place(registry.manifest("1.0.0", tag: "one", port: port), "web.yaml")
+            try await machine.reaches("web", "runs") { $0.isReady && $0.version == "1.0.0" }
+            #expect(names(in: "\(machine.data)/rootfs").count == 1)
+            try user.takeRange()
+            try user.place(registry.manifest("2.0.0", tag: "one", port: port), "web.yaml")
+            try await machine.reaches("web", "runs 2.0.0") { $0.isReady && $0.version == "2.0.0" }
+            // What was unpacked for other users is another's.
+            #expect(names(in: "\(machine.data)/rootfs").count == 2)
+            try await leaves(machine, registry)
+        }
+    }
+
     @Test func `the doctor says what a user can have here, and what is missing`() async throws {
         try await Machine.with { machine in
             let with = try await OrdinaryUser(machine, hasRange: true).era(["doctor"])
@@ -153,6 +171,11 @@ struct OrdinaryUser {
         }
         let own = [machine.root, machine.data, machine.run, machine.manifests, machine.secrets]
         for path in own { self.own(path) }
+    }
+
+    /// Takes its users away, while its daemon runs.
+    func takeRange() throws {
+        for name in ["subuid", "subgid"] { try write("", to: "\(files)/\(name)") }
     }
 
     /// Makes a file the user's.

@@ -39,14 +39,16 @@ public final class UserNamespaces: Sendable {
     /// What was last found; nil before.
     var latest: UserNamespace? { found.withLock { $0 } }
 
-    /// Finds the best that this host allows; only what has worked is remembered.
+    /// Finds the best that this host allows; what has worked is not tried again, unless the host's files say
+    /// something else.
     ///
     /// - Throws: ``NamespaceMissing`` where it allows none.
     func find() async throws(NamespaceMissing) -> UserNamespace {
-        if let latest, latest.advice == nil { return latest }
+        let latest = latest
         var advice: String
         switch range() {
         case .success(let namespace):
+            if let latest, latest.maps == namespace.maps { return latest }
             guard let problem = await problem(namespace) else { return remember(namespace) }
             advice = "a range of users cannot be mapped: \(problem)"
         case .failure(let missing): advice = missing.message
@@ -54,6 +56,7 @@ public final class UserNamespaces: Sendable {
         advice += "; until then root is a container's only user"
         let mapping = UserMapping(user: geteuid(), group: getegid())
         let single = namespace(mapping, maps: [mapping.userText, mapping.groupText], advice: advice)
+        if let latest, latest.maps == single.maps { return remember(single) }
         guard let problem = await problem(single) else { return remember(single) }
         throw NamespaceMissing(
             message: "containers without root need user namespaces, and this host allows none: \(problem)"
