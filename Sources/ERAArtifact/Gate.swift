@@ -16,6 +16,9 @@ final class Gate: Sendable {
         state = Mutex(State(free: max(1, limit)))
     }
 
+    /// How many wait now.
+    var waiting: Int { state.withLock { $0.waiters.count } }
+
     /// Runs `body` when it is its turn.
     ///
     /// - Parameter queued: Called when that is not at once.

@@ -16,7 +16,7 @@ public final class StoreFetcher: ArtifactFetcher {
     private let http: HTTPFetcher
     private let file: FileFetcher
     private let registry: RegistryFetcher
-    private let signatures: DetachedSignatures
+    let signatures: DetachedSignatures
     private let trust: TrustSource
 
     /// - Parameters:

@@ -36,6 +36,9 @@ public enum DetachedSignature: Sendable {
         try ArtifactHasher(needs(for: keys))
     }
 
+    /// Whether the hasher for these keys keeps the whole artifact in memory.
+    public func keepsContent(for keys: [TrustedKey]) -> Bool { needs(for: keys).contains(.content) }
+
     /// What is needed of the artifact besides its sha256: each hash more is time for each byte.
     func needs(for keys: [TrustedKey]) -> ArtifactHasher.Needs {
         switch self {

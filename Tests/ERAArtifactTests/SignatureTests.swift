@@ -54,6 +54,35 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `what signs bytes and not a hash waits for its turn, since all of them have to be in memory`()
+        async throws
+    {
+        try await Fixture.run { fixture in
+            let signer = BytesSigner()
+            var spec = try artifact(fixture, payload(9))
+            spec.signature = signer.spec
+            try write(Array(try signer.signature(of: payload(9)).utf8), to: fixture.directory + "/app.sig")
+            let demand = spec
+            try await fixture.fetching { fetcher in
+                let wholes = fetcher.signatures.wholes
+                func hold(_ places: Int, _ body: () async throws -> Void) async throws {
+                    guard places > 0 else { return try await body() }
+                    try await wholes.withPermit(queued: {}) { try await hold(places - 1, body) }
+                }
+                var fetch: Task<StoredArtifact, any Error>?
+                try await hold(DetachedSignatures.wholeLimit) {
+                    fetch = Task { try await fetcher.fetch(demand, in: .default, known: nil) { _ in } }
+                    let isWaiting = try await eventually { wholes.waiting == 1 }
+                    #expect(isWaiting)
+                }
+                let begun = try #require(fetch)
+                let stored = try await begun.value
+                #expect(stored.signature?.signedBy.count == 1)
+            }
+        }
+    }
+
     @Test func `what another key signed, nobody, or somebody for other bytes, is refused`() async throws {
         try await Fixture.run { fixture in
             let wrong = try await fixture.failure(try artifact(fixture, payload(9), by: other))

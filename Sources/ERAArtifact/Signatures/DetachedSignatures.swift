@@ -6,8 +6,12 @@ import NIOCore
 
 /// Finds the signatures that lie in files of their own, and verifies blobs of the store with them.
 struct DetachedSignatures: Sendable {
+    /// Artifacts that are in memory as a whole at a time: what signs bytes and not a hash needs all of them.
+    static let wholeLimit = 2
+
     let store: ContentStore
     let http: HTTPFetcher
+    let wholes = Gate(limit: Self.wholeLimit)
 
     /// Verified anew, whatever the store thinks of the blob: with what was kept, else with what is fetched.
     ///
@@ -17,7 +21,7 @@ struct DetachedSignatures: Sendable {
         _ claim: SignatureOrder.Claim,
         _ order: SignatureOrder
     ) async throws -> SignatureOrder.Proof {
-        if let proof = try keptProof(of: blob, claim, order) { return proof }
+        if let proof = try await keptProof(of: blob, claim, order) { return proof }
         var trouble: Failure?
         var places: [String] = []
         for scheme in claim.schemes {
@@ -27,7 +31,7 @@ struct DetachedSignatures: Sendable {
                     continue
                 }
                 do {
-                    let verdict = try verdict(on: blob, bytes, scheme, claim.keys)
+                    let verdict = try await verdict(on: blob, bytes, scheme, claim.keys)
                     return SignatureOrder.Proof(verdict: verdict, evidence: try await keep(bytes))
                 } catch let error as SignatureError {
                     trouble = trouble ?? order.refused(error)
@@ -57,7 +61,7 @@ struct DetachedSignatures: Sendable {
         of blob: ContentStore.Blob,
         _ claim: SignatureOrder.Claim,
         _ order: SignatureOrder
-    ) throws -> SignatureOrder.Proof? {
+    ) async throws -> SignatureOrder.Proof? {
         for digest in order.kept {
             guard let kept = try store.lookup(digest), kept.size.bytes <= DetachedSignature.sizeLimit else {
                 continue
@@ -65,7 +69,7 @@ struct DetachedSignatures: Sendable {
             let bytes = try speakingFailure { try readFile(kept.path, limit: DetachedSignature.sizeLimit) }
             for scheme in claim.schemes {
                 do {
-                    let verdict = try verdict(on: blob, bytes, scheme, claim.keys)
+                    let verdict = try await verdict(on: blob, bytes, scheme, claim.keys)
                     return SignatureOrder.Proof(verdict: verdict, evidence: digest)
                 } catch is SignatureError {
                     // By a key that is not trusted any more, or for another claim: there may be a new one.
@@ -82,8 +86,17 @@ struct DetachedSignatures: Sendable {
         _ bytes: [UInt8],
         _ scheme: SignatureSpec.Kind,
         _ keys: [TrustedKey]
-    ) throws -> SignatureVerdict {
+    ) async throws -> SignatureVerdict {
         let signature = try DetachedSignature(bytes, scheme: scheme)
+        guard signature.keepsContent(for: keys) else { return try verdict(on: blob, signature, keys) }
+        return try await wholes.withPermit(queued: {}) { try verdict(on: blob, signature, keys) }
+    }
+
+    private func verdict(
+        on blob: ContentStore.Blob,
+        _ signature: DetachedSignature,
+        _ keys: [TrustedKey]
+    ) throws -> SignatureVerdict {
         var hasher = try signature.makeHasher(for: keys)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }

@@ -123,3 +123,20 @@ extension Fixture {
 
 /// The text of a file of a key, without any check of whose it is.
 private func text(of path: String) throws -> String { String(decoding: try read(path), as: UTF8.self) }
+
+/// Signs as `cosign sign-blob --key` does with an Ed25519 key: the bytes, and not their hash.
+struct BytesSigner: Sendable {
+    private let key = Curve25519.Signing.PrivateKey()
+
+    /// What `artifact.signature` says to demand this key. Its form: RFC 8410, section 4.
+    var spec: SignatureSpec {
+        let prefix: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
+        let der = Data(prefix + key.publicKey.rawRepresentation).base64EncodedString()
+        let pem = "-----BEGIN PUBLIC KEY-----\n\(der)\n-----END PUBLIC KEY-----\n"
+        return SignatureSpec(type: .cosign, keys: [.text(pem)])
+    }
+
+    func signature(of bytes: [UInt8]) throws -> String {
+        try key.signature(for: Data(bytes)).base64EncodedString()
+    }
+}
