@@ -1,5 +1,6 @@
 import CLinux
 import ERAContracts
+import ERALinux
 import Glibc
 
 /// One walk over a directory of manifests: which files there are, and the directories that they lie in.
@@ -148,7 +149,7 @@ struct DirectoryScan {
     }
 
     private static func advice(_ path: String, _ error: SystemError) -> String {
-        let what = "cannot read the manifests in \(path): \(error)"
+        let what = "cannot read the manifests in \(path): \(error.text)"
         return switch error.code {
         case ENOENT:
             "\(what); make the directory (mkdir -p) or name another one; nothing is deleted meanwhile"

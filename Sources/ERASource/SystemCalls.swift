@@ -1,4 +1,5 @@
 import CLinux
+import ERALinux
 import Glibc
 
 /// An open file or directory; closed when it goes out of scope.
@@ -9,7 +10,7 @@ struct Descriptor: ~Copyable {
     ///
     /// - Throws: ``SystemError`` when it is -1.
     init(_ number: CInt) throws(SystemError) {
-        guard number >= 0 else { throw SystemError(code: errno) }
+        guard number >= 0 else { throw SystemError.last }
         self.number = number
     }
 
@@ -18,7 +19,7 @@ struct Descriptor: ~Copyable {
     /// - Throws: ``SystemError`` with the kernel's error number.
     func status() throws(SystemError) -> stat {
         var status = stat()
-        guard fstat(number, &status) == 0 else { throw SystemError(code: errno) }
+        guard fstat(number, &status) == 0 else { throw SystemError.last }
         return status
     }
 
@@ -36,7 +37,7 @@ struct Descriptor: ~Copyable {
             }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw SystemError(code: errno)
+                throw SystemError.last
             }
             if count == 0 { break }
             filled += count
@@ -55,11 +56,11 @@ struct Descriptor: ~Copyable {
     func names(limit: Int) throws(SystemError) -> [String?] {
         // A copy that starts at the beginning: the stream owns and closes what it is given.
         let copy = era_open_at(number, ".", O_RDONLY | O_DIRECTORY, 0)
-        guard copy >= 0 else { throw SystemError(code: errno) }
+        guard copy >= 0 else { throw SystemError.last }
         guard let stream = fdopendir(copy) else {
             let code = errno
             _ = close(copy)
-            throw SystemError(code: code)
+            throw SystemError(code)
         }
         defer { closedir(stream) }
         var names: [String?] = []
@@ -67,7 +68,7 @@ struct Descriptor: ~Copyable {
             errno = 0
             guard let entry = readdir(stream) else {
                 // A listing that broke off must not look like a short directory.
-                if errno != 0 { throw SystemError(code: errno) }
+                if errno != 0 { throw SystemError.last }
                 break
             }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
@@ -76,17 +77,6 @@ struct Descriptor: ~Copyable {
             if name != ".", name != ".." { names.append(name) }
         }
         return names
-    }
-}
-
-/// What the kernel said to one call.
-struct SystemError: Error, Equatable, CustomStringConvertible {
-    let code: CInt
-
-    var description: String {
-        var buffer = [CChar](repeating: 0, count: 128)
-        guard strerror_r(code, &buffer, buffer.count) == 0 else { return "error \(code)" }
-        return buffer.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self).lowercased() }
     }
 }
 

@@ -1,4 +1,5 @@
 import CLinux
+import ERALinux
 import Glibc
 
 /// Reads a small file that others rely on: only root and ERA's own user may have written it.
@@ -32,7 +33,7 @@ public enum TrustedFile {
                 found = (try file.read(expected: Int(clamping: status.st_size), limit: limit), nil)
             }
         } catch {
-            throw Problem(description: "cannot be read: \(error)")
+            throw Problem(description: "cannot be read: \(error.text)")
         }
         if let problem = found.problem { throw Problem(description: problem) }
         guard found.bytes.count <= limit else {
