@@ -169,7 +169,7 @@ let package = Package(
             resources: [.copy("Vectors")]
         ),
         tests("ERALinuxTests", ["ERALinux", "CLinux"]),
-        tests("ERASourceTests", ["ERACore", "ERAContracts", "ERASource"]),
+        tests("ERASourceTests", ["ERACore", "ERAContracts", "ERALinux", "ERASource"]),
         tests(
             "ERAArtifactTests",
             ["ERACore", "ERAContracts", "ERAOCI", "ERAArtifact", "CLibArchive", hummingbird, crypto]

@@ -56,7 +56,8 @@ extension SourceStatus {
             "kind": "Source", "apiVersion": .string(APIGroup.apiVersion),
             "metadata": ["name": .string(id.rawValue)],
             "status": .members([
-                "revision": .text(revision), "readAt": .time(readAt), "unavailable": .text(unavailable),
+                "revision": .text(revision), "commit": commit?.apiObject, "readAt": .time(readAt),
+                "unavailable": .text(unavailable),
                 "files": .array(
                     files.map {
                         [
@@ -92,6 +93,7 @@ extension SourceStatus {
         self.init(
             id: SourceID(id),
             revision: status?["revision"]?.string,
+            commit: status?["commit"].flatMap { SourceCommit(apiObject: $0) },
             readAt: status?["readAt"]?.time,
             unavailable: status?["unavailable"]?.string,
             files: files,
@@ -103,6 +105,22 @@ extension SourceStatus {
         var keys: [DeploymentKey] = []
         for item in list?.array ?? [] { keys.append(try DeploymentKey(apiObject: item)) }
         return keys
+    }
+}
+
+extension SourceCommit {
+    fileprivate var apiObject: JSONValue {
+        .members([
+            "author": .string(author), "committedAt": .time(committedAt), "subject": .string(subject),
+        ])
+    }
+
+    /// Nil where it is none: nothing depends on it.
+    fileprivate init?(apiObject: JSONValue) {
+        guard let author = apiObject["author"]?.string, let subject = apiObject["subject"]?.string,
+            let committedAt = apiObject["committedAt"]?.time
+        else { return nil }
+        self.init(author: author, committedAt: committedAt, subject: subject)
     }
 }
 

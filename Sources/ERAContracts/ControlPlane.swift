@@ -217,6 +217,8 @@ public struct SourceStatus: Equatable, Sendable {
     public var id: SourceID
     /// Of the last snapshot; nil when there was none yet.
     public var revision: String?
+    /// Likewise; nil where the source has no commits.
+    public var commit: SourceCommit?
     public var readAt: WallTime?
     /// Why the source cannot be read at all.
     public var unavailable: String?
@@ -227,6 +229,7 @@ public struct SourceStatus: Equatable, Sendable {
     public init(
         id: SourceID,
         revision: String?,
+        commit: SourceCommit? = nil,
         readAt: WallTime?,
         unavailable: String?,
         files: [File],
@@ -234,6 +237,7 @@ public struct SourceStatus: Equatable, Sendable {
     ) {
         self.id = id
         self.revision = revision
+        self.commit = commit
         self.readAt = readAt
         self.unavailable = unavailable
         self.files = files

@@ -1,3 +1,5 @@
+public import ERACore
+
 /// Where manifests come from: a watched directory, a git branch, what was applied through the API.
 ///
 /// A source is asked for its whole content, and only hints at changes: whoever misses a hint loses
@@ -37,10 +39,30 @@ public struct SourceSnapshot: Equatable, Sendable {
     public var revision: String
     /// Sorted by path.
     public var files: [SourceFile]
+    /// The commit that it is; nil where the source has none.
+    public var commit: SourceCommit?
 
-    public init(revision: String, files: [SourceFile]) {
+    public init(revision: String, files: [SourceFile], commit: SourceCommit? = nil) {
         self.revision = revision
         self.files = files
+        self.commit = commit
+    }
+}
+
+/// What a commit says of itself. Anybody may write anything there.
+public struct SourceCommit: Hashable, Sendable {
+    /// The most characters of each text.
+    public static let textLimit = 200
+
+    public var author: String
+    public var committedAt: WallTime
+    /// The first line of its message.
+    public var subject: String
+
+    public init(author: String, committedAt: WallTime, subject: String) {
+        self.author = author
+        self.committedAt = committedAt
+        self.subject = subject
     }
 }
 

@@ -47,6 +47,7 @@ extension Engine {
             tellProblems(files, before: state.files, of: id)
             sourceStates[id]?.files = files
             sourceStates[id]?.revision = snapshot.revision
+            sourceStates[id]?.commit = snapshot.commit
             sourceStates[id]?.unavailable = nil
             sourceStates[id]?.readAt = seams.clock.now().wall
             sourceStates[id]?.wasRead = true

@@ -28,6 +28,7 @@ struct SourceState: Sendable {
 
     let source: any ManifestSource
     var revision: String?
+    var commit: SourceCommit?
     var readAt: WallTime?
     var unavailable: String?
     var files: [String: File] = [:]
@@ -157,6 +158,7 @@ struct SourceState: Sendable {
         SourceStatus(
             id: source.id,
             revision: revision,
+            commit: commit,
             readAt: readAt,
             unavailable: unavailable,
             files: files.sorted { $0.key < $1.key }.map { path, file in

@@ -46,6 +46,12 @@ struct SourceReport {
         if let unavailable = source.unavailable {
             lines.append("  " + style.paint("cannot be read: \(DisplayText.line(unavailable))", .red))
         }
+        if let commit = source.commit, let revision = source.revision {
+            let age = DeploymentTable.age(from: commit.committedAt, to: now)
+            let author = DisplayText.line(commit.author)
+            let subject = DisplayText.line(commit.subject)
+            lines.append("  commit \(revision.prefix(10)) by \(author), \(age) ago: \(subject)")
+        }
         let rows = source.files.map { file -> [TextTable.Cell] in
             let problems = file.problems.count
             return [

@@ -27,12 +27,12 @@ struct Composition: Sendable {
 
     /// Makes the directories, takes the lock on the data, and puts an engine together.
     ///
-    /// - Parameter manifests: Nil for no source at all: then only the API declares.
+    /// - Parameter hasSources: False for none at all: then only the API declares.
     /// - Throws: ``CommandFailure``: another process has the data directory (exit code 3), it cannot be
     ///   made, …
     init(
         _ options: EngineOptionsGroup,
-        manifests: String?,
+        hasSources: Bool = true,
         engineOptions: EngineOptions,
         logger: Logger,
         environment: Environment
@@ -88,7 +88,7 @@ struct Composition: Sendable {
                 workspace: workspace,
                 fetcher: fetcher,
                 prober: prober,
-                sources: manifests.map { [DirectorySource(path: $0)] } ?? [],
+                sources: hasSources ? try Self.sources(options, data: data, host) : [],
                 clock: SystemClock(),
                 bootID: host.bootID,
                 random: { Double.random(in: 0..<1) },
@@ -98,6 +98,27 @@ struct Composition: Sendable {
             ),
             options: engineOptions
         )
+    }
+
+    /// The directory of manifests, and the repositories, each once.
+    private static func sources(
+        _ options: EngineOptionsGroup,
+        data: String,
+        _ host: HostFacts
+    ) throws -> [any ManifestSource] {
+        var sources: [any ManifestSource] = options.manifests.map { [DirectorySource(path: $0)] } ?? []
+        for address in options.source where !sources.contains(where: { $0.id.rawValue == "\(address)" }) {
+            guard address.scheme != .http || options.allowHttp else {
+                throw CommandFailure(
+                    "\(address) is reached without TLS; use git+https, or allow it: --allow-http",
+                    .wrongUsage
+                )
+            }
+            sources.append(
+                GitSource(address, directory: "\(data)/sources", searchPath: host.searchPath)
+            )
+        }
+        return sources
     }
 
     /// The plugins of ``pluginNames``.

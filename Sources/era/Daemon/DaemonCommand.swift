@@ -44,7 +44,6 @@ struct DaemonCommand: AsyncParsableCommand {
         let environment = Environment.current()
         let composition = try Composition(
             options,
-            manifests: options.places.manifests,
             engineOptions: engineOptions,
             logger: logger,
             environment: environment
@@ -59,7 +58,9 @@ struct DaemonCommand: AsyncParsableCommand {
         )
         var services: [any Service] = [composition.engine, server, MemoryRelease()]
         if screen.isLive { services.append(Display(engine: composition.engine, screen: screen)) }
-        screen.note("era \(Era.version) watches \(Composition.absolute(options.places.manifests))")
+        let sources =
+            (options.manifests.map { [Composition.absolute($0)] } ?? []) + options.source.map { "\($0)" }
+        screen.note("era \(Era.version) watches \(sources.joined(separator: ", "))")
         let group = ServiceGroup(
             services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ERACore
+import ERASource
 import Logging
 
 /// The options that say what an engine works on; the daemon and `era reconcile` have them alike.
@@ -14,6 +15,15 @@ struct EngineOptionsGroup: ParsableArguments {
     var config: String = Defaults.current.configFile
 
     @OptionGroup var places: PlaceOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "A git repository of manifests; may be repeated, takes the place of the default directory (ERA_SOURCE).",
+            valueName: "git+https://…#branch:directory"
+        ),
+        transform: { try Self.address($0) }
+    )
+    var source: [GitAddress] = []
 
     @Option(
         help: ArgumentHelp("The sockets of the API and the shims (ERA_RUN_DIR).", valueName: "directory"),
@@ -71,6 +81,19 @@ struct EngineOptionsGroup: ParsableArguments {
         transform: { try Self.level($0) }
     )
     var logLevel: Logger.Level = .notice
+
+    private static func address(_ text: String) throws(InvalidValue) -> GitAddress {
+        do throws(GitAddressProblem) {
+            return try GitAddress(text)
+        } catch {
+            throw InvalidValue(text, expected: "the address of a repository: it \(error)")
+        }
+    }
+
+    /// The directory of manifests; nil where only repositories are named.
+    var manifests: String? {
+        places.givenManifests ?? (source.isEmpty ? places.manifests : nil)
+    }
 
     private static func level(_ text: String) throws(InvalidValue) -> Logger.Level {
         guard let level = Logger.Level(rawValue: text) else {

@@ -32,7 +32,7 @@ enum OfflineRemoval {
         ])
         let composition = try Composition(
             options,
-            manifests: nil,
+            hasSources: false,
             engineOptions: EngineOptions(),
             logger: options.logger(log),
             environment: .current()

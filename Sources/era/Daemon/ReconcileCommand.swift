@@ -94,7 +94,6 @@ struct ReconcileCommand: AsyncParsableCommand {
     private func reconcileHere(until deadline: ContinuousClock.Instant) async throws -> OneShot.End<Summary> {
         let composition = try Composition(
             options,
-            manifests: options.places.manifests,
             engineOptions: EngineOptions(),
             logger: options.logger(Console.noteLine),
             environment: .current()
