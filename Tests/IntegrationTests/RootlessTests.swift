@@ -110,6 +110,30 @@ struct RootlessTests {
         }
     }
 
+    @Test(.enabled(if: OrdinaryUser.canDelegate, "this kernel has no cgroup v2"))
+    func `a container has a group of its own where groups are delegated, and it is removed`() async throws {
+        try await ImageRegistry.with { machine, registry in
+            let group = "/era-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+            let user = try OrdinaryUser(machine, hasRange: true, group: "\(group)/user/service")
+            try await registry.push("one")
+            let port = try machine.port()
+            let daemon = try await user.daemon(["--insecure-registry", registry.host])
+            try user.place(
+                registry.manifest("1.0.0", tag: "one", port: port, more: "user: web"),
+                "web.yaml"
+            )
+            let object = try await machine.reaches("web", "runs") { $0.isReady }
+            let membership = text(of: "/proc/\(try #require(object.instance?.pid))/cgroup")
+            #expect(membership.contains("0::\(group)/user/era/"), "\(membership)")
+            try await leaves(machine, registry)
+            try await daemon.crash()
+            // Fails where something is left in a group.
+            let script =
+                "cd /sys/fs/cgroup\(group) && rmdir user/era user/service user && rmdir ../${PWD##*/}"
+            #expect(try await user.inUnified(script) == .code(0))
+        }
+    }
+
     @Test func `the doctor says what a user can have here, and what is missing`() async throws {
         try await Machine.with { machine in
             let with = try await OrdinaryUser(machine, hasRange: true).era(["doctor"])
@@ -143,6 +167,8 @@ struct OrdinaryUser {
     static let firstOfRange: UInt32 = 700_000
     private let machine: Machine
     private let files: String
+    /// The control group of its processes, in a directory of the hierarchy that is the user's.
+    private let group: String?
 
     /// Whether somebody who is not root may have user namespaces, with what maps a range.
     static let isPossible: Bool = {
@@ -157,9 +183,19 @@ struct OrdinaryUser {
         return waitpid(trial.pid, &status, 0) == trial.pid && status == 0
     }()
 
-    /// - Parameter hasRange: Whether it was given users of its own.
-    init(_ machine: Machine, hasRange: Bool) throws {
+    /// Whether there is a hierarchy of version 2, which hosts of version 1 hardly use.
+    static let canDelegate = text(of: "/proc/filesystems").contains("cgroup2")
+
+    /// Makes a hierarchy of version 2 the only one that is seen.
+    private static let unified =
+        "umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup || exit 9\n"
+
+    /// - Parameters:
+    ///   - hasRange: Whether it was given users of its own.
+    ///   - group: That of its processes, in a directory that was delegated to it, of cgroup v2 alone.
+    init(_ machine: Machine, hasRange: Bool, group: String? = nil) throws {
         self.machine = machine
+        self.group = group
         files = "\(machine.root)/etc-\(hasRange)"
         mkdir(files, 0o755)
         let range = hasRange ? "somebody:\(Self.firstOfRange):65536\n" : ""
@@ -209,9 +245,22 @@ struct OrdinaryUser {
         return text(of: output)
     }
 
+    /// Runs a script of root's that sees cgroup v2 alone.
+    func inUnified(_ script: String) async throws -> Child.End {
+        let words = ["--mount", "--propagation", "slave", "/bin/sh", "-c", Self.unified + script]
+        return try await machine.program("/usr/bin/unshare", words).wait()
+    }
+
     private func start(_ arguments: [String], output: String) throws -> Child {
+        let delegated =
+            group.map { group in
+                let path = "/sys/fs/cgroup\(group)"
+                return Self.unified + "mkdir -p \(path); chown -R \(Self.number) \(path)/..; "
+                    + "echo $$ > \(path)/cgroup.procs\n"
+            } ?? ""
         let script = """
             exec >>$1 2>&1; shift
+            \(delegated)
             for name in passwd subuid subgid; do mount --bind \(files)/$name /etc/$name || exit 9; done
             exec setpriv --reuid=\(Self.number) --regid=\(Self.number) --clear-groups \
                 env -i HOME=\(machine.root) ERA_RUN_DIR=\(machine.run) PATH=/usr/local/bin:/usr/bin:/bin "$0" "$@"
