@@ -122,14 +122,27 @@ int era_network_remove_bridge(const char *name) {
     return error == ENODEV || error == ENXIO ? 0 : error;
 }
 
-int era_network_hold(int listener) {
-    int type = 0, no = 0;
+static int is_stream(int descriptor) {
+    int type = 0;
     socklen_t size = sizeof type;
-    if (getsockopt(listener, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return -1;
+    return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+int era_network_hold(int listener) {
+    int no = 0;
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &no, sizeof no) != 0) return -1;
-    if (type != SOCK_STREAM) return 0;
+    if (!is_stream(listener)) return 0;
     // Linux lets go of the connections and keeps the port (inet_shutdown).
     return shutdown(listener, SHUT_RD);
+}
+
+int era_network_listen(int holder) {
+    enum { backlog = 4096 };
+    int yes = 1;
+    if (!is_stream(holder)) return 0;
+    // Else connections of a minute ago stand in its way.
+    if (setsockopt(holder, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) return -1;
+    return listen(holder, backlog);
 }
 
 // Who binds with SO_REUSEADDR and does not listen shares the port with others who do so; who binds without it has to

@@ -83,6 +83,48 @@ import Testing
         #expect(both.pluginsWithSockets(besides: try #require(both.revisions[first]?.spec)) == [])
     }
 
+    @Test func `ports that a stop keeps are known to be the deployment's own`() throws {
+        func kept(_ change: (inout DeploymentSpec) -> Void) throws -> [Int] {
+            var record = try record { spec in
+                spec.artifact = nil
+                change(&spec)
+            }
+            // What was never installed keeps nothing.
+            #expect(record.keptPorts == [])
+            let installed = StepResult.installed(InstanceHandle(version: 1, payload: .null))
+            let events: [JournalEvent.Kind] = [
+                .admitted(replacing: false), .stepSucceeded(.validate(first), .done),
+                .stepSucceeded(.fetch(first), .fetched(nil)), .stepSucceeded(.prepare(first), .done),
+                .stepSucceeded(.install(first), installed),
+            ]
+            for event in events {
+                record = try record.applying(JournalEvent(at: simulation.clock.now(), event))
+            }
+            return record.keptPorts.map(\.port)
+        }
+        let port = try #require(try record().revisions[first]?.spec.ports.first?.port)
+        #expect(try kept { _ in } == [])
+        #expect(try kept { $0.ports[0].passSocket = true } == [port])
+        #expect(try kept { $0.runtime = RuntimeSpec(plugin: .container) } == [])
+        #expect(
+            try kept { $0.runtime = RuntimeSpec(plugin: .container, config: ["network": "bridge"]) } == [port]
+        )
+    }
+
+    @Test func `a plugin that may map ports lets go of them before another's instance starts`() throws {
+        let mapping = try record {
+            $0.runtime = RuntimeSpec(plugin: .container, config: ["network": "bridge"])
+        }
+        let spec = try #require(mapping.revisions[first]?.spec)
+        #expect(mapping.pluginsWithMappings(besides: spec) == [])
+        var other = spec
+        other.runtime = RuntimeSpec(plugin: .process)
+        // Also before one that is given sockets.
+        other.ports[0].passSocket = true
+        #expect(mapping.pluginsWithMappings(besides: other) == [.container])
+        #expect(try record().pluginsWithMappings(besides: spec) == [])
+    }
+
     /// What is not declared is refused, never faked (design.md §5, "Capabilities are declared").
     @Test(arguments: PluginDescription.Capability.allCases)
     func `a capability that the plugin lacks is refused at Validating`(

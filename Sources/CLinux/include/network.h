@@ -27,4 +27,8 @@ int era_network_hold_port(const char *host, uint16_t port, int is_udp);
 /// Makes of a socket that listens one that only holds its port. Returns 0, or -1 and errno.
 int era_network_hold(int listener);
 
+/// Makes of such a socket, or of one that listens, one that listens; a UDP socket stays what it is. Returns 0, or -1
+/// and errno.
+int era_network_listen(int holder);
+
 #endif

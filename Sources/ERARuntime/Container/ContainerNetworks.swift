@@ -258,6 +258,11 @@ struct ContainerNetworks: Sendable {
         try await queue.run { try Folder(root: directory).remove("leases") }
     }
 
+    /// Whether there is something to take back of a container.
+    func isConnected(_ place: ContainerPlace) -> Bool {
+        access("\(place.directory)/\(Self.recordName)", F_OK) == 0
+    }
+
     // MARK: Files
 
     private func recordBytes(_ place: ContainerPlace) throws -> [UInt8]? {

@@ -67,6 +67,21 @@ extension ContainerPlugin {
         }
     }
 
+    /// Takes back the networks of a deployment's containers that have ended by themselves, and that nobody
+    /// has stopped: their mappings would catch what comes for the next instance.
+    ///
+    /// - Parameter id: One that is left alone.
+    func leaveNetworks(of key: DeploymentKey, besides id: InstanceID?) async {
+        let names = namesInDirectory("\(host.options.dataDirectory)/instances/\(key)")
+        for number in names.compactMap({ Int($0) }) {
+            let other = InstanceID(key, RevisionNumber(number))
+            guard other != id, networks.isConnected(place(other)) else { continue }
+            // One that does not answer may run.
+            guard (try? await workloads.status(other).mayHaveProcesses) == false else { continue }
+            await leaveNetwork(place(other))
+        }
+    }
+
     // MARK: The bundle
 
     func runtimeNetwork(_ config: ContainerConfig, _ attachment: NetworkAttachment?)

@@ -73,6 +73,7 @@ extension ContainerPlugin {
                 try await queue.run { try engines.forgetOtherBoots() }
                 try await removeRemains(place)
                 try await networks.disconnect(place)
+                await leaveNetworks(of: instance.id.deployment, besides: instance.id)
                 let reserved = try await reserve(instance, config)
                 attachment = try await connect(instance, config)
                 var launch = try await prepare(instance, config, program, attachment)

@@ -93,7 +93,10 @@ public struct ContainerPlugin: RuntimePlugin {
 
     // MARK: The end
 
-    public func release(_ key: DeploymentKey) async { await workloads.release(key) }
+    public func release(_ key: DeploymentKey) async {
+        await leaveNetworks(of: key, besides: nil)
+        await workloads.release(key)
+    }
 
     public func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
         try await workloads.stop(id, stop)

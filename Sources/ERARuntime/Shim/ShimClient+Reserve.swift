@@ -86,12 +86,9 @@ extension ShimClient {
     ) throws -> Int32? {
         guard let descriptor = socket.held(among: sockets) else { return nil }
         // One that held a port for a container does not.
-        guard socket.isUDP || listen(descriptor, Self.backlog) == 0 else { throw refusal(socket, errno) }
+        guard era_network_listen(descriptor) == 0 else { throw refusal(socket, errno) }
         return descriptor
     }
-
-    /// Connections that wait for a workload to take them.
-    private static let backlog: Int32 = 4096
 }
 
 extension ShimLaunch.Socket {

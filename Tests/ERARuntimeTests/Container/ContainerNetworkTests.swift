@@ -183,6 +183,39 @@ struct ContainerNetworkTests {
         }
     }
 
+    @Test func `a container that nobody stopped leads nothing away from the next instance`() async throws {
+        try await ContainerHost.with { containers in
+            let plugin = containers.plugin()
+            let port = try Listener().port
+            func mappings() async throws -> Int {
+                try await containers.rules().count { $0.contains("-j DNAT") && $0.contains(":\(port)") }
+            }
+            func ended(_ revision: Int) async throws -> PreparedInstance {
+                let app = try instance(containers, port, revision: revision)
+                try await containers.run(app, plugin)
+                try await answers(port, containers)
+                kill(try #require(try await plugin.status(app.id).pid), SIGKILL)
+                try await eventually("it ended") { try await plugin.status(app.id).exit != nil }
+                #expect(try await mappings() == 1)
+                return app
+            }
+            let first = try await ended(1)
+            let host = try containers.instance("exec busybox sleep 1000", revision: 2)
+            try await containers.run(host, plugin)
+            #expect(try await mappings() == 0)
+            #expect(era_try_bind("127.0.0.1", UInt16(port), 0) == 0)
+            try await plugin.stop(host.id, StopSpec(signal: .kill, grace: .zero))
+            // And before an instance of another plugin; what runs is left alone.
+            let third = try await ended(3)
+            await plugin.release(third.id.deployment)
+            #expect(try await mappings() == 0)
+            try await eventually("the port is free") { era_try_bind("127.0.0.1", UInt16(port), 0) == 0 }
+            try await plugin.start(first, handle: Self.handle)
+            await plugin.release(first.id.deployment)
+            try await answers(port, containers)
+        }
+    }
+
     @Test func `a port that another deployment has is refused with its name, before anything is mapped`()
         async throws
     {
