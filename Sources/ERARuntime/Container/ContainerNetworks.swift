@@ -57,7 +57,7 @@ struct ContainerNetworks: Sendable {
         }
         let version = try await shelf.version()
         let lock = try await lock(LOCK_SH)
-        defer { close(lock) }
+        defer { unlock(lock) }
         let subnet = try await makeBridge()
         let network = CNINetwork(
             bridge: bridge,
@@ -167,7 +167,7 @@ struct ContainerNetworks: Sendable {
         }
         try await queue.run { try makeDirectories() }
         let lock = try await lock(LOCK_SH)
-        defer { close(lock) }
+        defer { unlock(lock) }
         try await takeBack(record, place)
     }
 
@@ -234,7 +234,7 @@ struct ContainerNetworks: Sendable {
     func removeIfUnused() async throws {
         guard access(leaseDirectory, F_OK) == 0 else { return }
         let lock = try openLock()
-        defer { close(lock) }
+        defer { unlock(lock) }
         // Who has it is about to use the bridge, or to take the last address back.
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { return }
         let leases = "\(leaseDirectory)/\(bridge)"
@@ -300,6 +300,12 @@ struct ContainerNetworks: Sendable {
             throw error
         }
         return lock
+    }
+
+    /// Not by closing it alone: a program that is just being started has a copy until it is executed.
+    private func unlock(_ lock: Int32) {
+        flock(lock, LOCK_UN)
+        close(lock)
     }
 
     private func openLock() throws -> Int32 {
