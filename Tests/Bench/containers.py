@@ -147,6 +147,9 @@ def era(options, directory, registry, ports, take):
                 take(kind, first_answer(manager.container(name, port), port))
                 time.sleep(0.5)
                 manager.withdraw(name)
+                if kind == "stored":
+                    # What was just removed slows down what is written: neither podman nor a fetch meets that here.
+                    time.sleep(3)
     finally:
         manager.end()
     for number in range(options.rounds):
