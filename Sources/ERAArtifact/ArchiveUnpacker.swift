@@ -2,6 +2,7 @@ import CLibArchive
 import CLinux
 public import ERACore
 public import ERAContracts
+import ERALinux
 import Glibc
 
 /// Unpacks tar (plain, gzip, bzip2, xz, zstd) and zip through libarchive, and defends the host against both.

@@ -1,5 +1,6 @@
 public import ERACore
 public import ERAContracts
+import ERALinux
 
 /// Fetches artifacts into a ``ContentStore``: https, http where allowed, files, and from registries.
 ///

@@ -1,6 +1,7 @@
 import CLinux
 public import ERAContracts
 public import ERACore
+import ERALinux
 import Glibc
 
 /// Puts the layers of an image onto each other through libarchive, and defends the host against them.

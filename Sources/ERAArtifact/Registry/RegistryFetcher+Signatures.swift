@@ -1,4 +1,5 @@
 import ERACore
+import ERALinux
 import ERAOCI
 import ERASignature
 

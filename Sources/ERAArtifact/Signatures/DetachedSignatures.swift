@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import ERACore
+import ERALinux
 import ERASignature
 import Glibc
 import NIOCore

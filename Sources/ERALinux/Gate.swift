@@ -1,9 +1,9 @@
-import Synchronization
+internal import Synchronization
 
 /// Lets at most so many tasks through at a time; the others wait in the order in which they came.
 ///
 /// A class, because the waiting tasks share its state.
-final class Gate: Sendable {
+public final class Gate: Sendable {
     private struct State {
         var free: Int
         var nextID = 0
@@ -12,19 +12,20 @@ final class Gate: Sendable {
 
     private let state: Mutex<State>
 
-    init(limit: Int) {
+    /// - Parameter limit: How many are let through; at least one.
+    public init(limit: Int) {
         state = Mutex(State(free: max(1, limit)))
     }
 
     /// How many wait now.
-    var waiting: Int { state.withLock { $0.waiters.count } }
+    public var waiting: Int { state.withLock { $0.waiters.count } }
 
     /// Runs `body` when it is its turn.
     ///
     /// - Parameter queued: Called when that is not at once.
     /// - Throws: `CancellationError` when the task is cancelled while it waits; else what `body` throws.
-    func withPermit<Value>(
-        queued: () -> Void,
+    public func withPermit<Value>(
+        queued: () -> Void = {},
         _ body: () async throws -> Value
     ) async throws -> Value {
         try await acquire(queued: queued)
