@@ -17,11 +17,13 @@
 
 extern char **environ;
 
-enum { failed = 125, word_limit = 64 };
+// EX_TEMPFAIL of sysexits.h: what the host lacks is there again later, so that nobody takes it for a refusal.
+enum { failed = 125, busy = 75, word_limit = 64 };
 
 static int give_up(const char *what, const char *subject) {
+    int code = errno == EAGAIN || errno == ENOMEM ? busy : failed;
     dprintf(2, "era-shim: cannot %s %s: %s\n", what, subject, strerror(errno));
-    return failed;
+    return code;
 }
 
 static int write_map(const char *path, const char *text) {
@@ -47,7 +49,7 @@ static int run_tool(char *text, pid_t process) {
     }
     int status = failed;
     if (tool < 0 || waitpid(tool, &status, 0) != tool) return give_up("run", words[0]);
-    return status;
+    return !WIFEXITED(status) ? busy : WEXITSTATUS(status);
 }
 
 // A range takes a program with privileges, which has to be outside: it waits there until we are inside.
@@ -59,7 +61,8 @@ static int map_by_tools(char *users, char *groups) {
         char byte;
         close(gate[1]);
         if (read(gate[0], &byte, 1) != 1) _exit(failed);
-        _exit(run_tool(users, process) != 0 || run_tool(groups, process) != 0 ? failed : 0);
+        int code = run_tool(users, process);
+        _exit(code != 0 ? code : run_tool(groups, process));
     }
     close(gate[0]);
     if (helper < 0) return give_up("fork", "a helper");
@@ -67,7 +70,9 @@ static int map_by_tools(char *users, char *groups) {
     if (code == 0 && write(gate[1], "", 1) != 1) code = failed;
     close(gate[1]);
     int status = failed;
-    if (waitpid(helper, &status, 0) != helper || status != 0) code = failed;
+    if (waitpid(helper, &status, 0) != helper) return failed;
+    // Where there is no namespace the helper had nothing to map.
+    if (code == 0 && status != 0) code = WIFEXITED(status) && WEXITSTATUS(status) != busy ? failed : busy;
     // Groups of the host give nothing inside.
     if (code == 0 && syscall(SYS_setgroups, (size_t)0, NULL) != 0) code = give_up("leave", "further groups");
     return code;

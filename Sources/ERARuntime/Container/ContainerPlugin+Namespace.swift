@@ -8,11 +8,13 @@ internal import Glibc
 /// namespace.
 extension ContainerPlugin {
     /// What keeps a daemon of this user from having containers.
-    func namespaceProblems() async -> [SpecProblem] {
-        do throws(NamespaceMissing) {
+    ///
+    /// - Throws: ``Failure``, `CancellationError`, where that cannot be told now.
+    func namespaceProblems() async throws -> [SpecProblem] {
+        do {
             _ = try await namespaces?.find()
             return []
-        } catch {
+        } catch let error as NamespaceMissing {
             return [SpecProblem(field: "spec.runtime.plugin", message: error.message)]
         }
     }

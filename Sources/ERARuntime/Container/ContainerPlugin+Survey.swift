@@ -13,10 +13,12 @@ extension ContainerPlugin {
         namespaces: UserNamespaces?
     ) async -> (isUsable: Bool, text: String) {
         var users: [String] = []
-        do throws(NamespaceMissing) {
+        do {
             if let namespace = try await namespaces?.find() { users = [text(namespace)] }
-        } catch {
+        } catch let error as NamespaceMissing {
             return (false, error.message)
+        } catch {
+            return (false, "whether this host allows user namespaces cannot be told: \(error)")
         }
         // Only asked for versions: what it would remember is nowhere.
         let isRootless = namespaces != nil

@@ -9,7 +9,7 @@ extension ContainerPlugin {
 
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
         let (config, problems) = ContainerConfig.parse(spec.runtime.config)
-        return problems.map { SpecProblem(config: $0) } + (await namespaceProblems())
+        return problems.map { SpecProblem(config: $0) } + (try await namespaceProblems())
             + (await engineProblems(spec, config)) + artifactProblems(spec) + userProblems(spec)
             + config.portProblems(spec) + networkProblems(config)
             + volumeProblems(spec) + workloads.environmentProblems(spec)

@@ -17,6 +17,8 @@ public final class UserNamespaces: Sendable {
     private let searchPath: [String]
     private let user: HostUser
     private let found = Mutex<UserNamespace?>(nil)
+    /// One trial at a time: who comes meanwhile has what it finds.
+    private let trials = Gate(limit: 1)
 
     /// Nil for root, whose containers need none.
     ///
@@ -42,14 +44,19 @@ public final class UserNamespaces: Sendable {
     /// Finds the best that this host allows; what has worked is not tried again, unless the host's files say
     /// something else.
     ///
-    /// - Throws: ``NamespaceMissing`` where it allows none.
-    func find() async throws(NamespaceMissing) -> UserNamespace {
+    /// - Throws: ``NamespaceMissing`` where it allows none; a transient ``Failure`` where that could not be told
+    ///   now; `CancellationError`.
+    func find() async throws -> UserNamespace {
+        try await trials.withPermit { try await findInTurn() }
+    }
+
+    private func findInTurn() async throws -> UserNamespace {
         let latest = latest
         var advice: String
         switch range() {
         case .success(let namespace):
             if let latest, latest.maps == namespace.maps { return latest }
-            guard let problem = await problem(namespace) else { return remember(namespace) }
+            guard let problem = try await problem(namespace) else { return remember(namespace) }
             advice = "a range of users cannot be mapped: \(problem)"
         case .failure(let missing): advice = missing.message
         }
@@ -57,7 +64,7 @@ public final class UserNamespaces: Sendable {
         let mapping = UserMapping(user: geteuid(), group: getegid())
         let single = namespace(mapping, maps: [mapping.userText, mapping.groupText], advice: advice)
         if let latest, latest.maps == single.maps { return remember(single) }
-        guard let problem = await problem(single) else { return remember(single) }
+        guard let problem = try await problem(single) else { return remember(single) }
         throw NamespaceMissing(
             message: "containers without root need user namespaces, and this host allows none: \(problem)"
                 + "; run ERA as root, or \(Self.remedy)"
@@ -69,14 +76,12 @@ public final class UserNamespaces: Sendable {
         return namespace
     }
 
-    /// What goes wrong where a namespace is made; nil where nothing does.
-    private func problem(_ namespace: UserNamespace) async -> String? {
-        do {
-            let outcome = try await namespace.run([], within: Self.trialLimit)
-            return outcome.status == .code(0) ? nil : outcome.lastLine
-        } catch {
-            return "\(error)"
-        }
+    /// Why the host refuses such a namespace; nil where it does not.
+    ///
+    /// - Throws: ``Failure``, `CancellationError`, where it has not said: that is no answer to remember.
+    private func problem(_ namespace: UserNamespace) async throws -> String? {
+        let outcome = try await namespace.run([], within: Self.trialLimit)
+        return outcome.status == .code(0) ? nil : outcome.lastLine
     }
 
     /// The namespace with a range of users.
@@ -144,6 +149,8 @@ struct UserNamespace: Sendable {
 
     /// How long the removal of a tree may take, or a change of owners.
     static let treeLimit = Duration.seconds(600)
+    /// By which `era-shim within` says that there is no process or memory now (`EX_TEMPFAIL`).
+    static let busyCode: Int32 = 75
 
     let mapping: UserMapping
     /// What `era-shim within` is told of users and groups.
@@ -173,7 +180,8 @@ struct UserNamespace: Sendable {
     /// Runs a program of the host, as root of the namespace.
     ///
     /// - Parameter words: The program, by its name, and its arguments; none for a trial of the namespace.
-    /// - Throws: ``Failure``, `CancellationError`.
+    /// - Throws: ``Failure``, where it did not come to its end or the host was too busy for a namespace;
+    ///   `CancellationError`.
     func run(_ words: [String], _ overlay: Overlay? = nil, within limit: Duration) async throws
         -> HostTool.Outcome
     {
@@ -186,7 +194,12 @@ struct UserNamespace: Sendable {
         }
         var tool = HostTool(shimPath, searchPath: searchPath)
         tool.gainsPrivileges = true
-        return try await tool.run(Array(prefix(overlay).dropFirst()) + program, within: limit)
+        let outcome = try await tool.run(Array(prefix(overlay).dropFirst()) + program, within: limit)
+        guard case .code(let code) = outcome.status, code != Self.busyCode else {
+            let said = "\(outcome.status): \(outcome.lastLine)"
+            throw Failure.transient(.startFailed, "\(words.first ?? shimPath) ended by \(said)")
+        }
+        return outcome
     }
 
     /// Runs a program that has to succeed.
@@ -235,12 +248,12 @@ struct TreeRemoval: Sendable {
 extension UserNamespaces {
     /// As ``find()``, for those who have to have one.
     ///
-    /// - Throws: ``Failure`` `Unsupported` where the host allows none.
-    func required() async throws(Failure) -> UserNamespace {
-        do throws(NamespaceMissing) {
+    /// - Throws: ``Failure``, `Unsupported` where the host allows none; `CancellationError`.
+    func required() async throws -> UserNamespace {
+        do {
             return try await find()
-        } catch {
-            throw .permanent(.unsupported, error.message)
+        } catch let error as NamespaceMissing {
+            throw Failure.permanent(.unsupported, error.message)
         }
     }
 }
