@@ -3,6 +3,7 @@ internal import ERACore
 internal import ERALinux
 internal import ERAManifest
 internal import Glibc
+internal import Logging
 
 /// The bridge of one ERA, and how containers get on it and off it.
 ///
@@ -15,6 +16,8 @@ struct ContainerNetworks: Sendable {
     static let copyLimit = 16
     /// How long it may wait for the removal of a bridge that is under way.
     static let lockLimit = Duration.seconds(20)
+    /// How long it may take to take back the network of a start that failed; also one that was cancelled waits.
+    static let takeBackLimit = Duration.seconds(30)
 
     let bridge: String
     let shelf: CNIShelf
@@ -24,7 +27,8 @@ struct ContainerNetworks: Sendable {
     private let runDirectory: String
     private let seed: UInt32
     private let queue: BlockingQueue
-    private let clock: any Clock<Duration>
+    private let logger: Logger
+    let clock: any Clock<Duration>
 
     /// - Parameter options: Of the plugin's surroundings.
     init(_ options: ShimHost.Options, queue: BlockingQueue, directories: [String] = CNIShelf.directories) {
@@ -37,6 +41,7 @@ struct ContainerNetworks: Sendable {
         bootID = options.bootID
         runDirectory = options.runDirectory
         clock = options.clock
+        logger = options.logger
         self.queue = queue
     }
 
@@ -92,9 +97,21 @@ struct ContainerNetworks: Sendable {
             try await write(record, place)
             return NetworkAttachment(namespace: namespace, address: result.address, gateway: subnet.gateway)
         } catch {
-            // What cannot be taken back now is by the next start, stop or delete: it is written down.
-            try? await takeBack(record, place)
+            await takeBackAtOnce(record, place)
             throw error
+        }
+    }
+
+    /// Takes back what a start made of a network that is not whole, also where the start was cancelled.
+    private func takeBackAtOnce(_ record: NetworkRecord, _ place: ContainerPlace) async {
+        do {
+            try await uncancelled(within: Self.takeBackLimit, by: clock) { try await takeBack(record, place) }
+        } catch {
+            // What cannot be taken back now is by the next start, stop or delete: it is written down.
+            logger.warning(
+                "network of a container not taken back",
+                metadata: ["container": "\(place.name)", "error": "\(error)"]
+            )
         }
     }
 

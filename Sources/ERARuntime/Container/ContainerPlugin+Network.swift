@@ -48,10 +48,16 @@ extension ContainerPlugin {
         return try await networks.connect(place(instance.id), config.mappings(instance.spec))
     }
 
-    /// Takes the network of a container back that could not be started.
+    /// Takes the network of a container back that could not be started, also where that was cancelled.
     func forgetNetwork(_ id: InstanceID) async {
-        // What starts after all, since nobody waited for it, keeps its network.
-        _ = try? await whileUnsupervised(id) { await leaveNetwork(place(id)) }
+        do {
+            try await uncancelled(within: ContainerNetworks.takeBackLimit, by: networks.clock) {
+                // What starts after all, since nobody waited for it, keeps its network.
+                _ = try await whileUnsupervised(id) { await leaveNetwork(place(id)) }
+            }
+        } catch {
+            logKept(place(id), error)
+        }
     }
 
     /// Takes the network of a container back that does not run. What cannot be is taken back later.
@@ -60,11 +66,15 @@ extension ContainerPlugin {
             try await networks.disconnect(place)
             try await networks.removeIfUnused()
         } catch {
-            host.options.logger.warning(
-                "network of a container not taken back",
-                metadata: ["container": "\(place.name)", "error": "\(error)"]
-            )
+            logKept(place, error)
         }
+    }
+
+    private func logKept(_ place: ContainerPlace, _ error: any Error) {
+        host.options.logger.warning(
+            "network of a container not taken back",
+            metadata: ["container": "\(place.name)", "error": "\(error)"]
+        )
     }
 
     /// Takes back the networks of a deployment's containers that have ended by themselves, and that nobody

@@ -183,6 +183,74 @@ struct ContainerNetworkTests {
         }
     }
 
+    @Test func `a start that is cancelled in the midst of its network takes that back`() async throws {
+        try await ContainerHost.with { containers in
+            let plugin = containers.plugin()
+            let port = try Listener().port
+            let app = try instance(containers, port)
+            _ = try await plugin.install(app)
+            let mappings = ContainerConfig.parse(app.spec.runtime.config).config.mappings(app.spec)
+            // The real plugins, of which the last does not come to an end after it has mapped the port.
+            let directory = containers.host.dataDirectory + "/slow"
+            makeDirectories(directory)
+            let shelf = plugin.networks.shelf
+            for name in CNIShelf.names {
+                let real = try #require(shelf.path(name))
+                let script = """
+                    #!/bin/sh
+                    [ $CNI_COMMAND = ADD ] || exec \(real)
+                    \(real)
+                    touch \(directory)/mapped
+                    exec sleep 1000
+                    """
+                let path = "\(directory)/\(name)"
+                if name == "portmap" { write(script, to: path) } else { symlink(real, path) }
+                chmod(path, 0o755)
+            }
+            let networks = ContainerNetworks(
+                plugin.host.options,
+                queue: plugin.queue,
+                directories: [directory]
+            )
+            func rules() async throws -> [String] {
+                try await containers.rules().filter { $0.contains(plugin.place(app.id).name) }
+            }
+            let start = Task { _ = try await networks.connect(plugin.place(app.id), mappings) }
+            try await eventually("the port is mapped") { access(directory + "/mapped", F_OK) == 0 }
+            #expect(try await rules() != [])
+            start.cancel()
+            await #expect(throws: CancellationError.self) { try await start.value }
+            #expect(try await rules() == [])
+            #expect(containers.leases() == [] && !networks.isConnected(plugin.place(app.id)))
+            try await networks.removeIfUnused()
+        }
+    }
+
+    @Test func `a start that is cancelled after its network was made takes that back`() async throws {
+        try await ContainerHost.with { containers in
+            let plugin = containers.plugin()
+            let app = try instance(containers, try Listener().port)
+            _ = try await plugin.install(app)
+            let config = ContainerConfig.parse(app.spec.runtime.config).config
+            let network = try await plugin.connect(app, config)
+            #expect(try await containers.networkRemains(app) != [])
+            withExtendedLifetime(network) {}
+            await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                await plugin.forgetNetwork(app.id)
+            }.value
+            #expect(try await containers.networkRemains(app) == [])
+        }
+    }
+
+    @Test func `what is done in spite of a cancellation ends all the same when it takes too long`() async {
+        await #expect(throws: Failure.self) {
+            try await uncancelled(within: .milliseconds(1), by: ContinuousClock()) {
+                try await ContinuousClock().sleep(for: .seconds(1000))
+            }
+        }
+    }
+
     @Test func `a container that nobody stopped leads nothing away from the next instance`() async throws {
         try await ContainerHost.with { containers in
             let plugin = containers.plugin()
