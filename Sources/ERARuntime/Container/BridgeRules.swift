@@ -32,17 +32,17 @@ struct BridgeRules: Sendable {
                 words: ["-s", "\(subnet)", "!", "-d", "\(subnet)"] + mark + ["-j", "MASQUERADE"]
             ),
             // Where the host forwards, and others have said that it is not to (Docker): only what is mapped
-            // comes in.
+            // comes in. After the rules of others, which have the last word.
             Rule(
                 table: "filter",
                 chain: "FORWARD",
-                isFirst: true,
+                isFirst: false,
                 words: ["-o", bridge, "-m", "conntrack"] + known + mark + ["-j", "ACCEPT"]
             ),
             Rule(
                 table: "filter",
                 chain: "FORWARD",
-                isFirst: true,
+                isFirst: false,
                 words: ["-i", bridge] + mark + ["-j", "ACCEPT"]
             ),
             // portmap lets addresses of loopback be routed on the bridge (route_localnet): a container that

@@ -267,6 +267,13 @@ import Testing
         #expect(rules.contains { $0.chain == "INPUT" && $0.words.suffix(2) == ["-j", "DROP"] })
     }
 
+    @Test func `what an administrator forbids to be forwarded stays forbidden`() {
+        let rules = BridgeRules(bridge: "era-1", subnet: CNISubnet(0x0A50_0400, 22)).rules
+        #expect(rules.count { $0.chain == "FORWARD" && !$0.isFirst } == 2)
+        // What lets pass comes after others' rules, what forbids before them.
+        #expect(rules.allSatisfy { $0.isFirst == ($0.words.last == "DROP") })
+    }
+
     @Test func `of what portmap has put there, only that of one container is removed`() {
         let rules = #"""
             -N CNI-DN-aa
