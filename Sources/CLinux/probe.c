@@ -146,7 +146,8 @@ int era_probe_descriptor(pid_t child) { return (int)syscall(SYS_pidfd_open, chil
 
 int era_probe_reap(pid_t child, int *status) {
     siginfo_t info = {0};
-    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return 0;
+    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == ECHILD ? -1 : 0;
+    if (info.si_pid == 0) return 0;
     kill(-child, SIGKILL);
     return waitpid(child, status, WNOHANG) == child;
 }

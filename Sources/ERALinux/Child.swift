@@ -41,7 +41,9 @@ public struct Child: Sendable {
 
     /// How it ended; all that was in its process group is dead.
     public enum End: Hashable, Sendable {
+        /// -1 where somebody else has reaped it, and nobody knows.
         case code(Int32)
+        /// Also SIGKILL of ours, where the kernel has no room to watch it.
         case signal(Int32)
         /// Killed: its time was up.
         case timedOut
@@ -56,7 +58,7 @@ public struct Child: Sendable {
     /// One that was killed and does not die is given up after ``killLimit``, and reaped when it does.
     ///
     /// - Parameters:
-    ///   - limit: From now, and from each sign of life.
+    ///   - limit: From now, and from each sign of life; anew where this process stood still itself.
     ///   - take: Is given what it writes, in pieces of at most 64 KiB, with which of its outputs that was.
     ///     Never called twice at once; nothing else is read meanwhile, of no child.
     public func end(
@@ -86,8 +88,12 @@ private final class ChildRun: Sendable {
         /// With its descriptor, as long as something may come.
         var outputs: [(descriptor: Int32, watch: DescriptorWatch)?] = []
         var timer: (any DispatchSourceTimer)?
+        /// When the timer is to fire.
+        var deadline = ContinuousClock.now
     }
 
+    /// A timer that fires later than this was held up: this process or the machine stood still.
+    private static let standstill = Duration.seconds(5)
     /// What is read at once.
     private static let pieceLimit = 1 << 16
     /// Pieces of one output that are read after the end: more than a pipe holds, and no more where somebody
@@ -120,12 +126,32 @@ private final class ChildRun: Sendable {
                 state.exit = self.watch(exit) { self.reap() }
                 let timer = DispatchSource.makeTimerSource(queue: Self.queue)
                 timer.setEventHandler { self.timeIsUp() }
-                let limit = state.verdict == nil ? self.limit : Child.killLimit
-                timer.schedule(deadline: .now() + limit.forDispatch)
-                timer.activate()
                 state.timer = timer
+                self.schedule(&state, state.verdict == nil ? self.limit : Child.killLimit)
+                timer.activate()
             }
+            self.giveUpUnwatched()
         }
+    }
+
+    private func schedule(_ state: inout State, _ limit: Duration) {
+        state.deadline = .now + limit
+        state.timer?.schedule(deadline: .now() + limit.forDispatch)
+    }
+
+    /// A child of which nobody would hear ends here: what it says would be a part.
+    private func giveUpUnwatched() {
+        let process = state.withLock { state in
+            state.exit == nil || state.outputs.contains { $0 == nil } ? state.process : 0
+        }
+        guard process > 0 else { return }
+        Glibc.kill(-process, SIGKILL)
+        waitpid(process, nil, 0)
+        state.withLock { state in
+            state.process = 0
+            state.exit = nil
+        }
+        finish(.signal(SIGKILL))
     }
 
     func cancel() { Self.queue.async { self.kill(.cancelled) } }
@@ -158,8 +184,7 @@ private final class ChildRun: Sendable {
         case .goOn: break
         case .isAlive:
             state.withLock { state in
-                guard state.verdict == nil else { return }
-                state.timer?.schedule(deadline: .now() + limit.forDispatch)
+                if state.verdict == nil { schedule(&state, limit) }
             }
         case .stop: kill(.stopped)
         }
@@ -176,19 +201,32 @@ private final class ChildRun: Sendable {
             guard state.process > 0 else { return }
             // Not reaped: the number is still this process's own.
             Glibc.kill(-state.process, SIGKILL)
-            state.timer?.schedule(deadline: .now() + Child.killLimit.forDispatch)
+            schedule(&state, Child.killLimit)
         }
     }
 
     /// The child's time, or that of what was killed and does not die.
     private func timeIsUp() {
+        // It may have ended, or shown life, while nobody could look.
+        let before = state.withLock(\.deadline)
+        for index in 0..<state.withLock(\.outputs.count) { read(index) }
+        reap()
+        let isOver = state.withLock { state in
+            guard state.process > 0, state.deadline == before else { return true }
+            guard state.verdict == nil, .now - state.deadline > Self.standstill else { return false }
+            schedule(&state, limit)
+            return true
+        }
+        if isOver { return }
         if let verdict = state.withLock(\.verdict) { finish(verdict) } else { kill(.timedOut) }
     }
 
     private func reap() {
         var status: Int32 = 0
         let process = state.withLock(\.process)
-        guard process > 0, era_probe_reap(process, &status) != 0 else { return }
+        guard process > 0 else { return }
+        let found = era_probe_reap(process, &status)
+        guard found != 0 else { return }
         let count = state.withLock { state in
             state.process = 0
             state.exit = nil
@@ -199,7 +237,8 @@ private final class ChildRun: Sendable {
             for _ in 0..<Self.restLimit where !read(index) { break }
         }
         let signal = status & 0x7F
-        let end: Child.End = signal == 0 ? .code(status >> 8 & 0xFF) : .signal(signal)
+        let code: Int32 = found < 0 ? -1 : status >> 8 & 0xFF
+        let end: Child.End = signal == 0 ? .code(code) : .signal(signal)
         finish(state.withLock(\.verdict) ?? end)
     }
 

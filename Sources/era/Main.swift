@@ -6,6 +6,8 @@ import Glibc
 /// becomes the exit code.
 @main struct Program {
     static func main() async {
+        // Ignored, as who started us may have had it, it would have children reaped by nobody we know.
+        signal(SIGCHLD, SIG_DFL)
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.first == UnpackRequest.verb {
             Glibc.exit(await LayerUnpacking.run(arguments.dropFirst()))

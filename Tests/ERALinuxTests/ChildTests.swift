@@ -83,6 +83,28 @@ import Testing
         #expect(await flood.end(within: .seconds(60)) { _, _ in .stop } == .stopped)
     }
 
+    @Test func `one that has ended while nobody could look has not taken too long`() async throws {
+        let child = try await shell("echo a; sleep 0.2; exit 3").start()
+        let end = await child.end(within: .seconds(1)) { _, _ in
+            usleep(2_000_000)
+            return .goOn
+        }
+        #expect(end == .code(3))
+    }
+
+    @Test func `one that somebody else has reaped has ended, however`() async throws {
+        let child = try await shell("sleep 300").start()
+        let end = Task { await child.end(within: .seconds(30)) { _, _ in .goOn } }
+        try await Task.sleep(for: .milliseconds(50))
+        let before = ContinuousClock.now
+        // At once, so that it is gone before anybody is told.
+        kill(child.process, SIGKILL)
+        waitpid(child.process, nil, 0)
+        let value = await end.value
+        #expect(value == .code(-1) || value == .signal(SIGKILL))
+        #expect(ContinuousClock.now - before < .seconds(20))
+    }
+
     @Test func `what cannot be started says why`() async {
         await #expect(throws: SystemError(ENOENT)) {
             try await ChildProgram(["/nonexistent"], arguments: ["x"]).start()

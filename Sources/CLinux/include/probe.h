@@ -36,7 +36,8 @@ int era_probe_spawn(
 int era_probe_descriptor(pid_t child);
 
 /// Reaps an ended child that leads its group, after what is left of the group was killed: until then the number
-/// cannot be used again. Returns 1 and the status of waitpid(2), or 0 where it has not ended.
+/// cannot be used again. Returns 1 and the status of waitpid(2), 0 where it has not ended, or -1 where it
+/// is no child of ours any more.
 int era_probe_reap(pid_t child, int *status);
 
 /// A pipe, both ends close-on-exec, the reading end non-blocking. Returns 0, or -1 and errno.

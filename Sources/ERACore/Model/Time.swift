@@ -28,7 +28,8 @@ public struct WallTime: Hashable, Sendable, Codable {
     /// Since 1970-01-01T00:00:00Z, leap seconds not counted; whole microseconds.
     public let sinceEpoch: Duration
 
-    /// - Parameter sinceEpoch: What is finer than a microsecond is dropped, towards the past.
+    /// - Parameter sinceEpoch: What is finer than a microsecond is dropped, towards the past; what is further
+    ///   away than some 290,000 years is that far away.
     public init(sinceEpoch: Duration) { self.sinceEpoch = .microseconds(Self.microseconds(sinceEpoch)) }
     public init(from decoder: any Decoder) throws { sinceEpoch = .microseconds(try Int64(from: decoder)) }
     public func encode(to encoder: any Encoder) throws {
@@ -37,7 +38,9 @@ public struct WallTime: Hashable, Sendable, Codable {
 
     private static func microseconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
-        return seconds * 1_000_000 + floorDivide(attoseconds, 1_000_000_000_000)
+        let (whole, isBeyond) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, isSumBeyond) = whole.addingReportingOverflow(floorDivide(attoseconds, 1_000_000_000_000))
+        return isBeyond || isSumBeyond ? (seconds < 0 ? .min : .max) : sum
     }
 
     /// RFC 3339 in UTC with whole seconds, as Kubernetes writes `metav1.Time`: `2026-01-02T03:04:05Z`.
