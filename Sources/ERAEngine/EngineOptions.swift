@@ -31,8 +31,8 @@ public struct StepTimeLimits: Sendable {
     public var validate = Duration.seconds(30)
     /// Without any progress; how long a download may take as a whole, the fetcher limits itself.
     public var fetch = Duration.seconds(600)
-    /// Without any progress.
-    public var prepare = Duration.seconds(60)
+    /// Without any progress: an update unpacks in it.
+    public var prepare = Duration.seconds(600)
     /// Without any progress.
     public var install = Duration.seconds(600)
     public var start = Duration.seconds(30)

@@ -47,7 +47,8 @@ struct ManifestReader {
                     "it is a symbolic link that leads out of the source, or absolute; copy the file here"
                 )
             case ELOOP: return .refused("its symbolic links lead in a circle; replace them")
-            case EACCES: return .refused("it cannot be read: \(error.text); let ERA's user read it (chmod u+r)")
+            case EACCES:
+                return .refused("it cannot be read: \(error.text); let ERA's user read it (chmod u+r)")
             default: return .refused("it cannot be read: \(error.text)")
             }
         }

@@ -76,6 +76,29 @@ struct GitSourceTests {
         #expect(try await text(source, "a.yaml") == "1")
     }
 
+    @Test func `a commit may say what it likes of its date and author`() async throws {
+        let host = try GitHost()
+        try await host.commit(["a.yaml": "1"])
+        let source = try host.source()
+        _ = try await source.snapshot()
+        for date in ["9223372036854775807", "99999999999999", "0"] {
+            let script = """
+                tree=$(git -C "$0" rev-parse HEAD^{tree}); who="A\u{1B}[31m B <a@b> \(date) +0000"
+                commit=$(printf 'tree %s\\nauthor %s\\ncommitter %s\\n\\nx\\n' "$tree" "$who" "$who" \
+                    | git -C "$0" hash-object -t commit -w --literally --stdin)
+                git -C "$0" update-ref refs/heads/main "$commit"
+                """
+            let program = ChildProgram(
+                ["/bin/sh"],
+                arguments: ["sh", "-ec", script, host.repository],
+                environment: ["PATH=/usr/bin:/bin", "HOME=\(host.root)"]
+            )
+            let outcome = try await program.run(within: .seconds(60), outputLimit: 1000)
+            try #require(outcome.end == .code(0), "\(String(decoding: outcome.output, as: UTF8.self))")
+            #expect(try await text(source, "a.yaml") == "1")
+        }
+    }
+
     @Test func `links and large files are refused by name, submodules are passed by`() async throws {
         let host = try GitHost()
         try FileManager.default.createSymbolicLink(
@@ -121,7 +144,9 @@ struct GitSourceTests {
     @Test func `what a killed git or a bad disk has left is made anew`() async throws {
         let host = try GitHost()
         try await host.commit(["a.yaml": "1"])
-        let source = try host.source()
+        var limits = GitSource.Limits()
+        limits.rebuild = .zero
+        let source = try host.source(limits: limits)
         #expect(try await text(source, "a.yaml") == "1")
         for name in ["shallow.lock", "refs/era/head.lock"] {
             try "".write(toFile: "\(host.bare())/\(name)", atomically: true, encoding: .utf8)
@@ -137,6 +162,18 @@ struct GitSourceTests {
             try "garbage".write(toFile: "\(objects)/\(pack)", atomically: false, encoding: .utf8)
         }
         #expect(try await text(host.source(), "a.yaml") == "refs/era/head.lock")
+
+        // Not again and again: who is told the same each time has another trouble.
+        let patient = try host.source()
+        for isFirst in [true, false] {
+            try "".write(toFile: "\(host.bare())/shallow.lock", atomically: true, encoding: .utf8)
+            try await host.commit(["a.yaml": "\(isFirst)"])
+            if isFirst {
+                #expect(try await text(patient, "a.yaml") == "true")
+            } else {
+                await #expect(throws: SourceUnavailable.self) { try await patient.snapshot() }
+            }
+        }
     }
 
     @Test func `many commits leave a small repository`() async throws {

@@ -1,5 +1,6 @@
 import ERAContracts
 import ERALinux
+import Synchronization
 
 /// The host's git, told to do nothing but what it is asked.
 ///
@@ -8,6 +9,8 @@ import ERALinux
 struct GitProgram: Sendable {
     /// How long a question to the local repository may take.
     static let askLimit = Duration.seconds(60)
+    /// Bytes of the largest file that it may write: a pack.
+    private static let fileLimit = 1 << 30
     /// What of its messages is kept, in bytes.
     private static let talkLimit = 16 << 10
 
@@ -20,8 +23,8 @@ struct GitProgram: Sendable {
     struct Answer {
         let code: Int32
         let output: [UInt8]
-        /// The last line of its messages, without what controls a terminal.
-        let lastLine: String
+        /// Why it failed: the first line that says so, else the last, without what controls a terminal.
+        let why: String
 
         var text: String { String(decoding: output, as: UTF8.self) }
     }
@@ -32,6 +35,7 @@ struct GitProgram: Sendable {
     ///   - protocol: The only one that may be spoken; nil for none.
     ///   - outputLimit: In bytes; one who says more has failed.
     ///   - isInRepository: Whether it needs one.
+    ///   - isTalking: Whether it tells of its progress: then the limit is on its silence.
     /// - Throws: ``SourceUnavailable``; `CancellationError`.
     func run(
         _ arguments: [String],
@@ -39,11 +43,14 @@ struct GitProgram: Sendable {
         protocol: String? = nil,
         within limit: Duration = askLimit,
         outputLimit: Int = 1 << 20,
-        isInRepository: Bool = true
+        isInRepository: Bool = true,
+        isTalking: Bool = false
     ) async throws -> Answer {
+        // The shell limits what git may write to a file, in blocks of 512 bytes, and becomes git.
         var program = ChildProgram(
-            [path],
-            arguments: ["git"] + (isInRepository ? ["--git-dir=\(directory)"] : []) + Self.settings
+            ["/bin/sh"],
+            arguments: ["sh", "-c", "ulimit -f \(Self.fileLimit / 512) && exec \"$0\" \"$@\"", path]
+                + (isInRepository ? ["--git-dir=\(directory)"] : []) + Self.settings
                 + arguments,
             environment: environment(`protocol`)
         )
@@ -56,15 +63,17 @@ struct GitProgram: Sendable {
             throw SourceUnavailable("cannot run \(path): \(error.text)")
         }
         let output = Output(limit: outputLimit)
-        let talk = Output(limit: Self.talkLimit)
+        let talk = Mutex<[UInt8]>([])
         let end = await child.end(within: limit) { index, piece in
-            if index > 0 { talk.add(piece) }
-            return index > 0 || output.add(piece) ? .goOn : .stop
+            guard index > 0 else { return output.add(piece) ? .goOn : .stop }
+            // The end of it: what came before is how far it had come.
+            talk.withLock { $0 = ($0 + piece).suffix(Self.talkLimit) }
+            return isTalking ? .isAlive : .goOn
         }
         let verb = arguments.first ?? ""
         switch end {
         case .code(let code):
-            return Answer(code: code, output: output.bytes, lastLine: Self.lastLine(talk.bytes))
+            return Answer(code: code, output: output.bytes, why: Self.why(talk.withLock { $0 }))
         case .signal(let signal): throw SourceUnavailable("git \(verb) was killed by signal \(signal)")
         case .timedOut: throw SourceUnavailable("git \(verb) took longer than \(limit), and was killed")
         case .stopped: throw SourceUnavailable("git \(verb) said more than \(outputLimit) bytes")
@@ -75,7 +84,7 @@ struct GitProgram: Sendable {
     private static let settings = [
         "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null", "gc.auto=0",
         "submodule.recurse=false", "fetch.recurseSubmodules=false", "credential.helper=",
-        "transfer.fsckObjects=true",
+        "transfer.fsckObjects=true", "http.lowSpeedLimit=1000", "http.lowSpeedTime=30",
     ].flatMap { ["-c", $0] }
 
     private func environment(_ protocol: String?) -> [String] {
@@ -86,11 +95,12 @@ struct GitProgram: Sendable {
             "GIT_OPTIONAL_LOCKS=0",
             "GIT_ALLOW_PROTOCOL=\(`protocol` ?? "none")", "GIT_PROTOCOL_FROM_USER=0",
             "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oClearAllForwardings=yes "
-                + "-oConnectTimeout=20", "GIT_SSH_VARIANT=ssh",
+                + "-oControlMaster=no -oControlPath=none -oConnectTimeout=20 -oServerAliveInterval=15",
+            "GIT_SSH_VARIANT=ssh",
         ]
     }
 
-    private static func lastLine(_ bytes: [UInt8]) -> String {
+    private static func why(_ bytes: [UInt8]) -> String {
         let text = String(decoding: bytes, as: UTF8.self)
         let lines = text.split { $0.isNewline }.filter { !$0.allSatisfy(\.isWhitespace) }
         // The first that says why; what follows gives advice to somebody at a keyboard.

@@ -21,8 +21,10 @@ public actor GitSource: ManifestSource {
         var totalSize = 64 << 20
         /// Bytes of the list of a commit's files.
         var listing = 64 << 20
-        /// How long a fetch may take.
-        var fetch = Duration.seconds(120)
+        /// How long a fetch may be silent.
+        var silence = Duration.seconds(60)
+        /// Before the bare repository is made anew once more.
+        var rebuild = Duration.seconds(600)
         /// Packs of the bare repository before it is packed anew: each commit that is fetched adds one.
         var packs = 30
     }
@@ -38,6 +40,7 @@ public actor GitSource: ManifestSource {
     private let git: GitProgram
     private let limits: Limits
     private var last: SourceSnapshot?
+    private var rebuiltAt: ContinuousClock.Instant?
     private var underway: Task<SourceSnapshot, any Error>?
 
     /// A source that fetches into a directory of its own below `directory`; fetches nothing yet.
@@ -81,7 +84,9 @@ public actor GitSource: ManifestSource {
             return try await readOnce()
         } catch let trouble as GitTrouble {
             // A git that was killed has left a lock, or the disk has damaged something: all of it is there.
+            if let rebuiltAt, .now - rebuiltAt < limits.rebuild { throw trouble.unavailable }
             guard try await isThere(), removeRepository() else { throw trouble.unavailable }
+            rebuiltAt = .now
             do {
                 return try await readOnce()
             } catch let trouble as GitTrouble {
@@ -151,14 +156,12 @@ public actor GitSource: ManifestSource {
 
     /// - Returns: The newest commit.
     private func fetch() async throws -> String {
-        let answer = try await git.run(
+        let answer = try await fetched(
             [
-                "fetch", "--quiet", "--depth=1", "--no-tags", "--force", "--no-write-fetch-head",
+                "fetch", "--progress", "--depth=1", "--no-tags", "--force", "--no-write-fetch-head",
                 "--no-recurse-submodules", "--end-of-options", address.url,
                 "+\(address.reference):\(Self.head)",
-            ],
-            protocol: address.scheme.rawValue,
-            within: limits.fetch
+            ]
         )
         guard answer.code == 0 else { throw unavailable("fetch", answer) }
         let commit = try await git.run(["rev-parse", "--verify", "--quiet", "\(Self.head)^{commit}"])
@@ -169,14 +172,36 @@ public actor GitSource: ManifestSource {
         return name
     }
 
+    private func fetched(_ arguments: [String]) async throws -> GitProgram.Answer {
+        do {
+            return try await git.run(
+                arguments,
+                protocol: address.scheme.rawValue,
+                within: limits.silence,
+                isTalking: true
+            )
+        } catch {
+            // What a git that was killed has fetched is a part, which nobody would remove.
+            _ = removeRepository()
+            throw error
+        }
+    }
+
     private func tree(of commit: String) async throws -> GitTree {
+        if !address.path.isEmpty {
+            let entry = try await git.run(["ls-tree", "-z", "--full-tree", commit, "--", address.path])
+            guard entry.code == 0 else { throw unavailable("read the directories of", entry) }
+            guard entry.text.contains(" tree ") else {
+                throw SourceUnavailable(
+                    "there is no directory \(address.path) in commit \(commit.prefix(12))"
+                )
+            }
+        }
         let answer = try await git.run(
             ["ls-tree", "-r", "-z", "-l", "--full-tree", "\(commit):\(address.path)"],
             outputLimit: limits.listing
         )
-        guard answer.code == 0 else {
-            throw SourceUnavailable("there is no directory \(address.path) in commit \(commit.prefix(12))")
-        }
+        guard answer.code == 0 else { throw unavailable("list", answer) }
         return try GitTree(listing: answer.output, limits: limits)
     }
 
@@ -197,16 +222,15 @@ public actor GitSource: ManifestSource {
         }
     }
 
-    private func describe(_ commit: String) async throws -> SourceCommit {
+    /// Nil where it says what makes no sense: nothing depends on it.
+    private func describe(_ commit: String) async throws -> SourceCommit? {
         let answer = try await git.run(
             ["show", "--no-patch", "--no-notes", "--no-show-signature", "--format=%an%x00%ct%x00%s", commit]
         )
         let parts = answer.output.split(separator: 0, omittingEmptySubsequences: false).map {
             String(decoding: $0, as: UTF8.self)
         }
-        guard answer.code == 0, parts.count == 3, let seconds = Int64(parts[1]) else {
-            throw unavailable("describe", answer)
-        }
+        guard answer.code == 0, parts.count == 3, let seconds = Int64(parts[1]) else { return nil }
         return SourceCommit(
             author: String(parts[0].prefix(SourceCommit.textLimit)),
             committedAt: WallTime(sinceEpoch: .seconds(seconds)),
@@ -218,7 +242,7 @@ public actor GitSource: ManifestSource {
     private func tidy() async {
         guard countOfPacks > limits.packs else { return }
         // Only room is at stake, and the next commit tries again.
-        _ = try? await git.run(["gc", "--quiet", "--prune=now"], within: limits.fetch)
+        _ = try? await git.run(["gc", "--quiet", "--prune=now"])
     }
 
     private var countOfPacks: Int {
@@ -230,7 +254,7 @@ public actor GitSource: ManifestSource {
     }
 
     private func unavailable(_ attempt: String, _ answer: GitProgram.Answer) -> GitTrouble {
-        let why = answer.lastLine.isEmpty ? "git ended with exit code \(answer.code)" : answer.lastLine
+        let why = answer.why.isEmpty ? "git ended with exit code \(answer.code)" : answer.why
         return GitTrouble(
             unavailable: SourceUnavailable("cannot \(attempt) \(address): \(why)\(GitAdvice.text(why))")
         )
