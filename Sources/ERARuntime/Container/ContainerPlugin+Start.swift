@@ -34,14 +34,7 @@ extension ContainerPlugin {
             )
         }
         let image = try await queue.run { try StoredImage(artifact) }
-        // One mapping for all of it: the host's files may change meanwhile.
-        let namespace = try await namespaces?.required()
-        let name = try await roots.use(
-            image.layers,
-            by: instance.directory,
-            in: namespace,
-            progress: progress
-        )
+        let name = try await roots.use(image.layers, by: instance.directory, progress: progress)
         try await queue.run {
             try Folder(root: place(instance.id).directory).replace(
                 ContainerPlace.imageName,
@@ -50,7 +43,7 @@ extension ContainerPlugin {
                 mode: 0o600
             )
             // What is wrong with command or user is found out before anything is stopped for it.
-            _ = try words(instance, image.config, root: roots.path(name), in: namespace)
+            _ = try words(instance, image.config, root: roots.path(name))
         }
         return name
     }
@@ -137,7 +130,7 @@ extension ContainerPlugin {
         } else {
             try await copy(lower, to: place.rootPath)
         }
-        let words = try await queue.run { try self.words(instance, image, root: lower, in: namespace) }
+        let words = try await queue.run { try self.words(instance, image, root: lower) }
         for volume in instance.volumes {
             if let namespace {
                 try await give(volume, of: instance.spec, to: words.user, in: namespace)
@@ -146,7 +139,7 @@ extension ContainerPlugin {
             }
         }
         let restrictions = try await queue.run {
-            try writeBundle(instance, config, words, place, attachment, namespace)
+            try writeBundle(instance, config, words, place, attachment)
         }
         launch.launcher = ShimLaunch.Launcher(
             pidFile: place.pidPath,
