@@ -111,6 +111,62 @@ import Testing
         )
     }
 
+    @Test func `a port that the start of a later revision let go of is the deployment's own no more`() throws
+    {
+        var record = try record { spec in
+            spec.artifact = nil
+            spec.ports[0].passSocket = true
+        }
+        let port = try #require(record.revisions[first]?.spec.ports.first?.port)
+        func apply(_ events: JournalEvent.Kind...) throws {
+            for event in events {
+                record = try record.applying(JournalEvent(at: simulation.clock.now(), event))
+            }
+        }
+        func prepare(_ revision: RevisionNumber) throws {
+            try apply(
+                .stepSucceeded(.validate(revision), .done),
+                .stepSucceeded(.fetch(revision), .fetched(nil)),
+                .stepSucceeded(.prepare(revision), .done)
+            )
+        }
+        func serve(_ revision: RevisionNumber) throws {
+            let handle = InstanceHandle(version: 1, payload: .null)
+            try apply(
+                .stepSucceeded(.install(revision), .installed(handle)),
+                .stepSucceeded(.start(revision), .done),
+                .becameHealthy(revision)
+            )
+        }
+        func update(_ change: (inout DeploymentSpec) -> Void) throws {
+            var deployment = record.declaration.deployment
+            change(&deployment.spec)
+            let change = DeploymentRecord.change(
+                of: record,
+                to: deployment,
+                templateHash: templateHash(of: deployment.spec),
+                origin: Origin(source: "api", path: nil),
+                uid: "uid",
+                at: simulation.clock.now().wall
+            )
+            guard case .declare(let kind) = change else { throw CancellationError() }
+            try apply(kind, .updateBegan)
+        }
+        try apply(.admitted(replacing: false))
+        try prepare(first)
+        try serve(first)
+        try update { $0.ports = [] }
+        #expect(record.keptPorts.map(\.port) == [port])
+        let second = RevisionNumber(2)
+        try prepare(second)
+        try apply(.displaced)
+        try serve(second)
+        try update { $0.ports = [PortSpec(name: PartName(checked: "http"), port: port)] }
+        // Its handle is there still, for a rollback.
+        #expect(record.handles[first] != nil && record.target == RevisionNumber(3))
+        #expect(record.keptPorts == [])
+    }
+
     @Test func `a plugin that may map ports lets go of them before another's instance starts`() throws {
         let mapping = try record {
             $0.runtime = RuntimeSpec(plugin: .container, config: ["network": "bridge"])

@@ -162,9 +162,16 @@ extension DeploymentRecord {
     /// Ports that a stop keeps for the deployment's next instance, which is given them, or before whose start
     /// they are let go of: sockets that are handed over, and what is mapped to a container (docs/shim.md).
     var keptPorts: [PortSpec] {
-        handles.keys.compactMap { revisions[$0]?.spec }.flatMap { spec in
+        mayKeepPorts.compactMap { revisions[$0]?.spec }.flatMap { spec in
             spec.hasMappedPorts ? spec.ports : spec.ports.filter(\.passSocket)
         }
+    }
+
+    /// What serves was started last, and its start let go of what others kept; where nothing does, any that
+    /// was installed may be the last one.
+    private var mayKeepPorts: [RevisionNumber] {
+        if case .updating(let update) = state, let serving = update.serving { return [serving.revision] }
+        return Array(handles.keys)
     }
 
     /// Plugins that may lead ports to an instance that has ended by itself, besides that of this spec.
