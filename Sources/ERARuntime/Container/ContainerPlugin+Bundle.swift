@@ -16,9 +16,16 @@ extension ContainerPlugin {
 
     /// Puts together what manifest and image say.
     ///
-    /// - Parameter root: Where the image's own files are, for its users.
+    /// - Parameters:
+    ///   - root: Where the image's own files are, for its users.
+    ///   - namespace: Where it is to run; nil for root.
     /// - Throws: ``Failure`` `CommandMissing`, `UserMissing`, or the file system's.
-    func words(_ instance: PreparedInstance, _ image: ImageConfig, root: String) throws -> Words {
+    func words(
+        _ instance: PreparedInstance,
+        _ image: ImageConfig,
+        root: String,
+        in namespace: UserNamespace?
+    ) throws -> Words {
         let spec = instance.spec
         let arguments: [String]
         do throws(OCIError) {
@@ -33,7 +40,7 @@ extension ContainerPlugin {
         } catch {
             throw Failure.permanent(.userMissing, "\(error)")
         }
-        if let namespace = namespaces?.latest { user = try namespace.resolve(user) }
+        if let namespace { user = try namespace.resolve(user) }
         let own = [
             ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", user.home),
         ]
@@ -104,7 +111,8 @@ extension ContainerPlugin {
         _ config: ContainerConfig,
         _ words: Words,
         _ place: ContainerPlace,
-        _ attachment: NetworkAttachment?
+        _ attachment: NetworkAttachment?,
+        _ namespace: UserNamespace?
     ) throws -> [String] {
         let bundle = try Folder("bundle", in: Folder(root: place.directory))
         let hostname = config.hostname ?? Self.hostname(config.network, instance.id)
@@ -128,7 +136,7 @@ extension ContainerPlugin {
         runtime.network = runtimeNetwork(config, attachment)
         runtime.resources = resources
         runtime.hasOneHierarchy = groups.layout == .unified
-        runtime.mapping = namespaces?.latest?.mapping
+        runtime.mapping = namespace?.mapping
         let naming = attachment.map { Self.naming($0, hostname) }
         runtime.mounts = try namingFiles(bundle, config.network, hostname, naming) + volumes(instance, words)
         if config.filtersCalls {

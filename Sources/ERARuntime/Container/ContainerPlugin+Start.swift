@@ -34,7 +34,14 @@ extension ContainerPlugin {
             )
         }
         let image = try await queue.run { try StoredImage(artifact) }
-        let name = try await roots.use(image.layers, by: instance.directory, progress: progress)
+        // One mapping for all of it: the host's files may change meanwhile.
+        let namespace = try await namespaces?.required()
+        let name = try await roots.use(
+            image.layers,
+            by: instance.directory,
+            in: namespace,
+            progress: progress
+        )
         try await queue.run {
             try Folder(root: place(instance.id).directory).replace(
                 ContainerPlace.imageName,
@@ -43,7 +50,7 @@ extension ContainerPlugin {
                 mode: 0o600
             )
             // What is wrong with command or user is found out before anything is stopped for it.
-            _ = try words(instance, image.config, root: roots.path(name))
+            _ = try words(instance, image.config, root: roots.path(name), in: namespace)
         }
         return name
     }
@@ -130,7 +137,7 @@ extension ContainerPlugin {
         } else {
             try await copy(lower, to: place.rootPath)
         }
-        let words = try await queue.run { try self.words(instance, image, root: lower) }
+        let words = try await queue.run { try self.words(instance, image, root: lower, in: namespace) }
         for volume in instance.volumes {
             if let namespace {
                 try await give(volume, of: instance.spec, to: words.user, in: namespace)
@@ -139,7 +146,7 @@ extension ContainerPlugin {
             }
         }
         let restrictions = try await queue.run {
-            try writeBundle(instance, config, words, place, attachment)
+            try writeBundle(instance, config, words, place, attachment, namespace)
         }
         launch.launcher = ShimLaunch.Launcher(
             pidFile: place.pidPath,

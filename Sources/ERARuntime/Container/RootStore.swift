@@ -61,14 +61,15 @@ final class RootStore: Sendable {
 
     /// Makes sure that the layers' root file system is there, and is the instance's.
     ///
+    /// - Parameter namespace: Whose users its files belong to; nil for the host's.
     /// - Returns: Its name.
-    /// - Throws: ``Failure``.
+    /// - Throws: ``Failure``, `CancellationError`.
     func use(
         _ layers: [ImageLayer],
         by instanceDirectory: String,
+        in namespace: UserNamespace?,
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> String {
-        let namespace = try await removal.namespaces?.required()
         let name = try unpacker.chainID(of: layers).hex + (namespace?.mapping.tag ?? "")
         held.withLock { $0[name, default: 0] += 1 }
         defer {

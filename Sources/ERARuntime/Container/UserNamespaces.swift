@@ -38,9 +38,6 @@ public final class UserNamespaces: Sendable {
         self.init(shimPath: host.options.shimPath, searchPath: host.options.searchPath)
     }
 
-    /// What was last found; nil before.
-    var latest: UserNamespace? { found.withLock { $0 } }
-
     /// Finds the best that this host allows; what has worked is not tried again, unless the host's files say
     /// something else.
     ///
@@ -51,7 +48,7 @@ public final class UserNamespaces: Sendable {
     }
 
     private func findInTurn() async throws -> UserNamespace {
-        let latest = latest
+        let latest = found.withLock { $0 }
         var advice: String
         switch range() {
         case .success(let namespace):

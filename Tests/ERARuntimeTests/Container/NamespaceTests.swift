@@ -1,5 +1,6 @@
 import ERAContracts
 import ERACore
+import ERAOCI
 import Glibc
 import Testing
 
@@ -34,6 +35,36 @@ struct NamespaceTests {
             let message = failure?.message ?? ""
             #expect(message.contains("101:102") && message.contains("root is the only one"), "\(message)")
             #expect(message.contains("uidmap") || message.contains("/etc/subuid"), "\(message)")
+        }
+    }
+
+    @Test func `users are those of the namespace that a start is given, whatever was found since`()
+        async throws
+    {
+        try await ContainerHost.with(inNamespace: true) { containers in
+            let plugin = containers.plugin()
+            let single = try #require(try await plugin.namespaces?.find())
+            let range = UserNamespace(
+                mapping: try #require(
+                    UserMapping(
+                        user: 0,
+                        group: 0,
+                        name: "us",
+                        subuid: Array("us:100000:65536\n".utf8),
+                        subgid: Array("us:100000:65536\n".utf8)
+                    )
+                ),
+                maps: [],
+                advice: nil,
+                shimPath: single.shimPath,
+                searchPath: single.searchPath
+            )
+            let instance = try containers.instance("", image: #""User":"web""#)
+            let root = containers.host.root + "/image"
+            try await TreeUnpacker().unpack([], into: root) { _ in }
+            let image = try StoredImage(try #require(instance.artifact)).config
+            #expect(try plugin.words(instance, image, root: root, in: range).user.user == 101)
+            #expect(throws: Failure.self) { try plugin.words(instance, image, root: root, in: single) }
         }
     }
 
