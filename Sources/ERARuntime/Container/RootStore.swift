@@ -16,6 +16,8 @@ final class RootStore: Sendable {
     /// Of an instance's directory.
     static let placeName = "container"
     private static let retiredPrefix = ".gone-"
+    /// How many images are unpacked at once: it is the disk that they wait for.
+    static let unpackLimit = 2
 
     let directory: String
     /// Beside those of an overlay that root mounts: a namespace may keep notes as `user.` attributes only.
@@ -27,8 +29,18 @@ final class RootStore: Sendable {
     private let unpackProgram: [String]
     private let removal: TreeRemoval
     private let queue: BlockingQueue
-    private let held = Mutex<[String: Int]>([:])
+    private let held = Mutex<[String: Holding]>([:])
+    /// Each process that unpacks has bounds of its own, and knows of no other.
+    private let unpacking = Gate(limit: RootStore.unpackLimit)
+    private let trials = Gate(limit: 1)
     private let overlay = Mutex<Bool?>(nil)
+
+    /// What is being made sure of, for as many callers.
+    private struct Holding {
+        var count = 0
+        /// One of them at a time.
+        let turn = Gate(limit: 1)
+    }
 
     init(
         dataDirectory: String,
@@ -71,29 +83,50 @@ final class RootStore: Sendable {
         progress: @escaping @Sendable (StepProgress) -> Void
     ) async throws -> String {
         let name = try unpacker.chainID(of: layers).hex + (namespace?.mapping.tag ?? "")
-        held.withLock { $0[name, default: 0] += 1 }
+        let turn = held.withLock { held in
+            var holding = held[name] ?? Holding()
+            holding.count += 1
+            held[name] = holding
+            return holding.turn
+        }
         defer {
             held.withLock { held in
-                held[name, default: 1] -= 1
-                if held[name] == 0 { held[name] = nil }
+                held[name]?.count -= 1
+                if held[name]?.count == 0 { held[name] = nil }
             }
         }
         let folder = try Folder(root: instanceDirectory).make(Self.placeName)
         try folder.replace(Self.pinName, with: Array("\(name)\n".utf8), owner: nil, mode: 0o600)
         // Programs in it may be set-uid: nobody else gets in.
         _ = try Folder(root: dataDirectory).make(Self.directoryName)
-        if let namespace, !unpackProgram.isEmpty {
-            let request = UnpackRequest(
-                layers,
-                into: path(name),
-                userCount: namespace.mapping.userCount,
-                groupCount: namespace.mapping.groupCount
-            )
-            try await namespace.unpack(request, by: unpackProgram, progress: progress)
-        } else {
-            try await unpacker.unpack(layers, into: path(name), progress: progress)
+        try await turn.withPermit(queued: { progress(.queued) }) {
+            // It is there whole or not at all.
+            guard access(path(name), F_OK) != 0 else { return }
+            try await unpacking.withPermit(queued: { progress(.queued) }) {
+                try await unpack(layers, into: path(name), in: namespace, progress)
+            }
         }
         return name
+    }
+
+    private func unpack(
+        _ layers: [ImageLayer],
+        into directory: String,
+        in namespace: UserNamespace?,
+        _ progress: @escaping @Sendable (StepProgress) -> Void
+    ) async throws {
+        // It waits no more.
+        progress(StepProgress(done: ByteCount(0), total: ByteCount(layers.reduce(0) { $0 + $1.size.bytes })))
+        guard let namespace, !unpackProgram.isEmpty else {
+            return try await unpacker.unpack(layers, into: directory, progress: progress)
+        }
+        let request = UnpackRequest(
+            layers,
+            into: directory,
+            userCount: namespace.mapping.userCount,
+            groupCount: namespace.mapping.groupCount
+        )
+        try await namespace.unpack(request, by: unpackProgram, progress: progress)
     }
 
     /// Removes what no instance uses, and what was left half made or half removed.
@@ -158,6 +191,11 @@ final class RootStore: Sendable {
 
     /// Whether the same can be done in a user namespace; tried once.
     func hasOverlay(in namespace: UserNamespace) async throws -> Bool {
+        // They all have the same place.
+        try await trials.withPermit { try await hasOverlayInTurn(in: namespace) }
+    }
+
+    private func hasOverlayInTurn(in namespace: UserNamespace) async throws -> Bool {
         if let known = overlay.withLock({ $0 }) { return known }
         let place = try await queue.run { try self.makeTrial() }
         guard let options = Self.options(at: place) else { return false }
