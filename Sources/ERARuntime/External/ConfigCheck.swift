@@ -20,7 +20,7 @@ extension ConfigSchema {
 
 /// Holds a value against a schema, within bounds: `$ref` and `anyOf` can make a lot of a little.
 struct ConfigCheck {
-    /// Schemas that values are held against.
+    /// Schemas that values are held against, and thousands of steps of regular expressions.
     static let workLimit = 100_000
     /// Schemas inside each other that one value is held against.
     static let depthLimit = 512
@@ -113,10 +113,14 @@ struct ConfigCheck {
         _ keywords: [String: JSONValue],
         _ field: String
     ) {
-        guard let text = value.string, let pattern = keywords["pattern"]?.string else { return }
-        switch schema.patterns[pattern]?.isFound(in: text) {
+        guard let text = value.string, let source = keywords["pattern"]?.string else { return }
+        let pattern = schema.patterns[source]
+        work += (pattern?.steps(for: text) ?? 0) / 1000
+        if work > Self.workLimit { isExhausted = true }
+        guard !isExhausted else { return }
+        switch pattern?.isFound(in: text) {
         case true?: break
-        case false?: report(field, "does not match the regular expression \(pattern)")
+        case false?: report(field, "does not match the regular expression \(source)")
         case nil:
             report(
                 field,

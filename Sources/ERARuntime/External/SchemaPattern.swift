@@ -86,6 +86,9 @@ struct SchemaPattern: Hashable, Sendable {
         }
     }
 
+    /// The most steps that ``isFound(in:)`` takes for a text.
+    func steps(for text: String) -> Int { min(text.unicodeScalars.count, Self.textLimit) * states.count }
+
     /// Whether some part of the text is what the expression describes.
     ///
     /// - Returns: Nil for a text above ``textLimit``.

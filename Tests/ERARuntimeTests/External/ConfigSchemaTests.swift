@@ -129,6 +129,16 @@ import Testing
         #expect(try SchemaPattern("((((){1000}){1000}){1000}){1000}").isFound(in: "") == true)
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `many long texts against a large expression are refused before they take long`() throws {
+        let texts = try schema(["items": ["pattern": "^[a-z]{1,1000}$"]])
+        let long = JSONValue.string(String(repeating: "a", count: SchemaPattern.textLimit))
+        let told = problems(texts, .array(Array(repeating: long, count: 250)))
+        #expect(told.count == 1)
+        #expect(told.first?.contains("too large or too deep") == true, "\(told)")
+        #expect(problems(texts, .array([.string("abc")])).isEmpty)
+    }
+
     @Test func `an expression has a bound, and so has a text`() throws {
         #expect(throws: InvalidPattern.self) { try SchemaPattern(String(repeating: "a", count: 1025)) }
         #expect(throws: InvalidPattern.self) {
