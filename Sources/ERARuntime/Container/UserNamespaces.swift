@@ -41,8 +41,8 @@ public final class UserNamespaces: Sendable {
     /// Finds the best that this host allows; what has worked is not tried again, unless the host's files say
     /// something else.
     ///
-    /// - Throws: ``NamespaceMissing`` where it allows none; a transient ``Failure`` where that could not be told
-    ///   now; `CancellationError`.
+    /// - Throws: ``NamespaceMissing`` where it allows none; a transient ``Failure`` where that could not be
+    ///   told now; `CancellationError`.
     func find() async throws -> UserNamespace {
         try await trials.withPermit { try await findInTurn() }
     }
