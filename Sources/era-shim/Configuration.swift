@@ -62,7 +62,8 @@ struct Configuration {
     private let limits: UnsafeMutablePointer<era_limit>
     private let mounts: UnsafeMutablePointer<era_mount>
     private let groups: UnsafeMutablePointer<UInt32>
-    private let sockets: UnsafeMutablePointer<Int32>
+    /// The sockets, in the order of their names; they stay when the rest is given back.
+    let sockets: UnsafeMutablePointer<Int32>
     private var argumentCount = 0
     private var environmentCount = 0
 

@@ -12,8 +12,9 @@ struct Control {
         case stop(signal: Int32, graceMilliseconds: Int64)
         /// The listening sockets, as descriptors beside their names.
         case sockets
-        /// Whoever asks has the sockets now: a shim that only holds them ends.
-        case release
+        /// Whoever asks has the sockets now, or nobody wants that one: a shim that only holds sockets lets go
+        /// of the one with this name, or of all, and ends with the last. The name lasts until the next request.
+        case release(CText?)
     }
 
     /// One peer.
@@ -134,7 +135,8 @@ struct Control {
         if equals(line, "status") { return .status }
         if equals(line, "watch") { return .watch }
         if equals(line, "sockets") { return .sockets }
-        if equals(line, "release") { return .release }
+        if equals(line, "release") { return .release(nil) }
+        if hasPrefix(line, "release ") { return .release(line + 8) }
         guard hasPrefix(line, "stop ") else { return nil }
         var position = 5
         guard let signal = readNumber(line, &position), (1...64).contains(signal),

@@ -21,8 +21,9 @@ struct Shim {
     private var log: Log
     private let signals: Int32
     private let cgroup: Text
-    private let socketNames: Text
-    private let socketCount: Int
+    private var socketNames: Text
+    private var socketCount: Int
+    private let sockets: UnsafeMutablePointer<Int32>
     /// Whether the workload was left to us by a launcher: it leads a process tree that takes care of itself.
     private let hasLauncher: Bool
     private let leftoverGrace: Int64
@@ -104,6 +105,7 @@ struct Shim {
         self.cgroup = cgroup
         socketNames = configuration.socketNames
         socketCount = configuration.socketCount
+        sockets = configuration.sockets
         hasLauncher = configuration.pidFile != nil
         leftoverGrace = configuration.graceMilliseconds
     }
@@ -278,19 +280,40 @@ struct Shim {
             isStopOrdered = true
             beginStop(signal: signal, graceMilliseconds: grace)
         case .sockets:
-            let sockets = UnsafeMutablePointer<Int32>.allocate(capacity: Configuration.socketLimit)
-            for number in 0..<socketCount { sockets[number] = Inherited.firstSocket + Int32(number) }
             control.send(socketReply(), descriptors: sockets, socketCount, to: index)
-            sockets.deallocate()
             return
-        case .release:
-            if isEmpty { record.holdsSockets = false }
+        case .release(let name):
+            guard isEmpty else { break }
+            if let name { drop(name) }
+            if name == nil || socketCount == 0 { record.holdsSockets = false }
         }
         guard control.connections[index].descriptor >= 0 else { return }
         var text = Text(capacity: 4096)
         record.write(to: &text)
         control.send(text, to: index)
         text.deallocate()
+    }
+
+    /// Closes the socket of this name; where there is none, nothing.
+    private mutating func drop(_ name: CText) {
+        var start = 0
+        for index in 0..<socketCount {
+            var end = start
+            var isSame = true
+            while end < socketNames.count, socketNames.bytes[end] != 10 {
+                // A name that ends early differs at its zero, and is not read further.
+                isSame = isSame && UInt8(bitPattern: name[end - start]) == socketNames.bytes[end]
+                end += 1
+            }
+            if isSame, name[end - start] == 0 {
+                era_close(sockets[index])
+                for next in (index + 1)..<socketCount { sockets[next - 1] = sockets[next] }
+                socketNames.remove(from: start, to: min(end + 1, socketNames.count))
+                socketCount -= 1
+                return
+            }
+            start = end + 1
+        }
     }
 
     private func socketReply() -> Text {

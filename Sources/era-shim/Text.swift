@@ -16,6 +16,12 @@ struct Text {
 
     mutating func removeAll() { count = 0 }
 
+    /// Takes bytes out; what comes after them moves up.
+    mutating func remove(from start: Int, to end: Int) {
+        (bytes + start).update(from: bytes + end, count: count - end)
+        count -= end - start
+    }
+
     /// Says that bytes which were written behind the text's back belong to it.
     mutating func assumeCount(_ count: Int) { self.count = count }
 

@@ -91,6 +91,38 @@ import Testing
         }
     }
 
+    @Test func `a start that fails costs only sockets that it does not want`() async throws {
+        try await ProcessHost.with { host in
+            let plugin = host.plugin()
+            func instance(_ revision: Int, _ ports: [Int]) throws -> PreparedInstance {
+                try host.instance("exec sleep 1000", revision: revision) {
+                    $0.ports = ports.enumerated().map { index, port in
+                        PortSpec(name: PartName(checked: "p\(index)"), port: port, passSocket: true)
+                    }
+                }
+            }
+            let ports = try (0..<3).map { _ in try Listener() }.map(\.port)
+            let old = try instance(1, ports)
+            try await host.run(old, plugin)
+            try await plugin.stop(old.id, StopSpec(signal: .kill, grace: .zero))
+            let taken = try freePort()
+            let blocker = era_spawn_listen("127.0.0.1", UInt16(taken), 0)
+            defer { close(blocker) }
+            let new = try instance(2, [ports[2], taken, ports[0]])
+            let handle = try await plugin.install(new)
+            let failure = await #expect(throws: Failure.self) { try await plugin.start(new, handle: handle) }
+            #expect(failure?.code == .portTaken)
+            #expect(ports.map { Client(port: $0).connectOnce() } == [true, false, true])
+            // It can be had from the holder, which goes with the last.
+            let last = try instance(3, [ports[2]])
+            try await host.run(last, plugin)
+            try await eventually("only one is held") {
+                ports.map { Client(port: $0).connectOnce() } == [false, false, true]
+            }
+            #expect(namesInDirectory(host.runDirectory + "/shims").count == 1)
+        }
+    }
+
     @Test func `a port that another program has is a transient failure that names it`() async throws {
         try await ProcessHost.with { host in
             let port = try freePort()

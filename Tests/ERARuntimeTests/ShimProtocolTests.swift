@@ -26,7 +26,7 @@ import CLinux
                 Array("stop 9\n".utf8), Array("stop 99999999999999999999999 1\n".utf8),
                 Array("stop -9 0\n".utf8),
                 Array("\n".utf8), [0, 10], Array("stop 9 0 extra\n".utf8), Array("release\n".utf8),
-                Array("statu".utf8),
+                Array("statu".utf8), Array("release tcp 127.0.0.1 1\n".utf8), Array("release \n".utf8),
             ]
             var open: [Int32] = []
             for _ in 0..<4 { for bytes in hostile { open.append(send(bytes, to: place)) } }

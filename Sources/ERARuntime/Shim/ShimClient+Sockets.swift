@@ -31,6 +31,16 @@ extension ShimClient {
         _ = await request("release", of: holder, place, untilEnd: isAwaited)
     }
 
+    /// Tells a shim that holds nothing but sockets to let go of some of them, and of all where it cannot tell
+    /// them apart: an older one.
+    func release(_ addresses: [String], of holder: String, _ place: ShimPlace) async {
+        for address in addresses {
+            guard await request("release \(address)", of: holder, place) != nil else {
+                return await release(holder, place, isAwaited: true)
+            }
+        }
+    }
+
     /// Lets go of the sockets of a deployment, unless an instance other than this is still installed.
     ///
     /// - Throws: ``Failure`` when it cannot be told whether there is one.

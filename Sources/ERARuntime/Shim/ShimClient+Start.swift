@@ -79,10 +79,9 @@ extension ShimClient {
         for holder in holders {
             let others = holder.sockets.filter { !wanted.contains($0.address) }
             for socket in others { close(socket.descriptor) }
-            // What the workload opens by itself must be free before it starts.
-            if !others.isEmpty {
-                await release(holder.name, place, isAwaited: holder.name.contains(".h"))
-            }
+            // What the workload opens by itself must be free before it starts. What it is to be given stays:
+            // until it runs nobody else has it but us.
+            if holder.name.contains(".h") { await release(others.map(\.address), of: holder.name, place) }
         }
         let held = holders.flatMap { $0.sockets.filter { wanted.contains($0.address) } }
         var open = held.map(\.descriptor)
