@@ -16,7 +16,7 @@ struct ContainerNetworks: Sendable {
     static let copyLimit = 16
     /// How long it may wait for the removal of a bridge that is under way.
     static let lockLimit = Duration.seconds(20)
-    /// How long it may take to take back the network of a start that failed; also one that was cancelled waits.
+    /// How long a start that failed, or was cancelled, waits until its network is taken back.
     static let takeBackLimit = Duration.seconds(30)
 
     let bridge: String
