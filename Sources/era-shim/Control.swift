@@ -13,7 +13,7 @@ struct Control {
         /// The listening sockets, as descriptors beside their names.
         case sockets
         /// Whoever asks has the sockets now, or nobody wants that one: a shim that only holds sockets lets go
-        /// of the one with this name, or of all, and ends with the last. The name lasts till the next request.
+        /// of the one with this name, which lasts till the next request, or of all, and ends with the last.
         case release(CText?)
     }
 
