@@ -172,7 +172,10 @@ let package = Package(
         tests("ERASourceTests", ["ERACore", "ERAContracts", "ERALinux", "ERASource"]),
         tests(
             "ERAArtifactTests",
-            ["ERACore", "ERAContracts", "ERAOCI", "ERAArtifact", "CLibArchive", hummingbird, crypto]
+            [
+                "ERACore", "ERAContracts", "ERAOCI", "ERALinux", "ERAArtifact", "CLibArchive", hummingbird,
+                crypto,
+            ]
         ),
         tests("ERAHealthTests", ["ERACore", "ERAContracts", "ERAHealth", nioCore, nioPosix, nioSSL]),
         // Not on era-shim, which they run: its Embedded Swift runtime
@@ -184,7 +187,8 @@ let package = Package(
         tests(
             "ERAConformanceTests",
             [
-                "ERACore", "ERAContracts", "ERAManifest", "ERAArtifact", "ERARuntime", "ERAConformance", logging,
+                "ERACore", "ERAContracts", "ERAManifest", "ERAArtifact", "ERARuntime", "ERAConformance",
+                logging,
             ]
         ),
         tests("ERAStoreTests", ["ERACore", "ERAContracts", "ERAStore", grdb]),

@@ -1,5 +1,6 @@
 import ERACore
 import ERAContracts
+import ERALinux
 import Foundation
 import Testing
 
