@@ -36,12 +36,12 @@ func withDeadlines<Value: Sendable>(
                 quietQuarters = signs.count == seen && !signs.isArrived ? quietQuarters + 1 : 0
                 seen = signs.count
             }
-            throw Failure.transient(.timeout, "nothing came for \(stall) from \(subject); trying again")
+            throw Failure.transient(.timeout, "nothing came for \(stall) from \(subject)")
         }
         group.addTask {
             try await clock.sleep(for: total)
             while signs.isArrived { try await clock.sleep(for: total) }
-            throw Failure.transient(.timeout, "not done after \(total): \(subject); trying again")
+            throw Failure.transient(.timeout, "not done after \(total): \(subject)")
         }
         defer { group.cancelAll() }
         guard let value = try await group.next() else { throw CancellationError() }

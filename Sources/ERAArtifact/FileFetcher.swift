@@ -47,7 +47,7 @@ struct FileFetcher: SchemeFetcher {
             }
             let after = try file.status()
             guard ContentStore.Identity(before) == ContentStore.Identity(after), ingest.count == size else {
-                throw Failure.transient(.fetchFailed, "\(path) changed while it was copied; trying again")
+                throw Failure.transient(.fetchFailed, "\(path) changed while it was copied")
             }
             report(StepProgress(done: ByteCount(size), total: ByteCount(size)))
             do {

@@ -122,7 +122,7 @@ struct HTTPDownload: Sendable {
         if let expected, ingest.count - start != expected {
             throw Failure.transient(
                 .fetchFailed,
-                "\(place.shown) ended after \(ingest.count - start) of \(expected) bytes; trying again"
+                "\(place.shown) ended after \(ingest.count - start) of \(expected) bytes"
             )
         }
         return body
@@ -132,8 +132,7 @@ struct HTTPDownload: Sendable {
         let size = registry?.size.bytes ?? 0
         return .transient(
             .fetchFailed,
-            "\(place.shown) has \(found.map(String.init) ?? "more") bytes, and the manifest says \(size); "
-                + "trying again"
+            "\(place.shown) has \(found.map(String.init) ?? "more") bytes, and the manifest says \(size)"
         )
     }
 

@@ -23,7 +23,7 @@ enum HTTPTrouble {
             let asked = HTTPHeaderText.retryAfter(response.headers.first(name: "Retry-After"), now: now.wall)
             return .transient(
                 .fetchFailed,
-                said + "; trying again",
+                said,
                 retryAfter: asked.map { min($0, options.retryAfterLimit) }
             )
         case 401, 403:
@@ -53,14 +53,14 @@ enum HTTPTrouble {
             return Failure.transient(
                 .fetchFailed,
                 "\(place.shown) does not speak TLS; where plain http is meant, start era with "
-                    + "--insecure-registry for a registry, with --allow-http for a file; trying again"
+                    + "--insecure-registry for a registry, with --allow-http for a file"
             )
         case let error as HTTPClientError where error == .connectTimeout:
-            return Failure.transient(.timeout, "cannot connect to \(place.shown) in time; trying again")
+            return Failure.transient(.timeout, "cannot connect to \(place.shown) in time")
         default:
             return Failure.transient(
                 .fetchFailed,
-                "the transfer from \(place.shown) failed: \(error); trying again"
+                "the transfer from \(place.shown) failed: \(error)"
             )
         }
     }

@@ -18,6 +18,15 @@ import Testing
         #expect(lines(keys, 0) == [])
         #expect(lines(keys, 2) == [])
         #expect(lines(keys, 3) == ["still stopping: default/a, default/b, default/c"])
+        var asked = report
+        #expect(
+            asked.lines(Set(keys), [keys[0]], [keys[0]: "why"], at: start + .seconds(30))
+                == ["deployment default/b deleted", "deployment default/c deleted"]
+        )
+        #expect(
+            asked.lines(Set(keys), [keys[0]], [keys[0]: "why"], at: start + .seconds(60))
+                == ["still stopping: default/a (why)"]
+        )
         #expect(lines([keys[1]], 4) == ["deployment default/a deleted", "deployment default/c deleted"])
         #expect(lines([keys[1]], 6) == [])
         #expect(lines([keys[1]], 7) == ["still stopping: default/b"])

@@ -48,7 +48,7 @@ struct RegistryClient: Sendable {
             throw Failure.transient(
                 .fetchFailed,
                 "\(location.shown) answered with a web page (HTML) instead of a manifest: a login page of the "
-                    + "network, or no registry; trying again"
+                    + "network, or no registry"
             )
         }
         if let digest, found != digest {
@@ -58,7 +58,7 @@ struct RegistryClient: Sendable {
         if let said = answer.digest, said.algorithm == found.algorithm, said != found {
             throw Failure.transient(
                 .fetchFailed,
-                "\(location.shown) came as \(found) and was announced as \(said); trying again"
+                "\(location.shown) came as \(found) and was announced as \(said)"
             )
         }
         return Manifest(
@@ -200,7 +200,7 @@ struct RegistryClient: Sendable {
         guard let (token, lifetime) = RegistryTokens.read(answer.bytes) else {
             throw Failure.transient(
                 .fetchFailed,
-                "\(location.shown) gave no token for \(place.name); trying again"
+                "\(location.shown) gave no token for \(place.name)"
             )
         }
         let authorization = Credentials.bearer(token: token)

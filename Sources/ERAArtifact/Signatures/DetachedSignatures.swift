@@ -112,7 +112,7 @@ struct DetachedSignatures: Sendable {
         guard hashes.digest == blob.digest else {
             throw Failure.transient(
                 .digestMismatch,
-                "\(blob.path) is not what it was when it was stored; trying again"
+                "\(blob.path) is not what it was when it was stored"
             )
         }
         return try signature.verify(hashes, with: keys)
@@ -174,7 +174,7 @@ struct DetachedSignatures: Sendable {
             throw Failure.transient(
                 .fetchFailed,
                 "\(location.shown) answered with a web page (HTML) instead of a signature: a login page of the "
-                    + "network perhaps; trying again"
+                    + "network perhaps"
             )
         }
         return document.bytes

@@ -20,7 +20,8 @@ extension DeleteCommand {
         )
         let count = try await OfflineRemoval.run(
             dataDirectory: dataDir,
-            runDirectory: connection.runDir
+            runDirectory: connection.runDir,
+            pluginDirectories: pluginDir
         ) { Console.noteLine($0) }
         Console.line("\(Words.count(count, "deployment")) deleted")
     }

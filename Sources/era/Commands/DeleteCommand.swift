@@ -46,6 +46,15 @@ struct DeleteCommand: AsyncParsableCommand {
     )
     var dataDir: String = Defaults.current.dataDirectory
 
+    @Option(
+        help: ArgumentHelp(
+            "Where a daemon had runtime plugins of others; used without one; may be repeated (ERA_PLUGIN_DIR).",
+            valueName: "directory"
+        ),
+        completion: .directory
+    )
+    var pluginDir: [String] = []
+
     @OptionGroup var namespace: NamespaceOption
     @OptionGroup var connection: ConnectionOptions
 

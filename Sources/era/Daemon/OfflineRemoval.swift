@@ -25,11 +25,13 @@ enum OfflineRemoval {
     static func run(
         dataDirectory: String,
         runDirectory: String,
+        pluginDirectories: [String],
         log: @escaping @Sendable (String) -> Void
     ) async throws -> Int {
-        let options = try EngineOptionsGroup.parse([
-            "--data-dir=\(dataDirectory)", "--run-dir=\(runDirectory)",
-        ])
+        let options = try EngineOptionsGroup.parse(
+            ["--data-dir=\(dataDirectory)", "--run-dir=\(runDirectory)"]
+                + pluginDirectories.map { "--plugin-dir=\($0)" }
+        )
         let composition = try Composition(
             options,
             hasSources: false,
@@ -47,8 +49,12 @@ enum OfflineRemoval {
                 _ = try await engine.delete(view.record.key, dryRun: false)
             }
         } check: {
-            let left = await engine.list().views.map(\.record.key)
-            for line in await keys.tell(left, at: ContinuousClock.now) { log(line) }
+            let views = await engine.list().views
+            let left = views.map(\.record.key)
+            let reasons = Dictionary(
+                views.compactMap { view in view.wait.map { (view.record.key, $0.reason.text) } }
+            ) { first, _ in first }
+            for line in await keys.tell(left, reasons, at: ContinuousClock.now) { log(line) }
             return Rest(keys: left)
         } abandon: { rest in
             if let rest { log(rest.message) }
@@ -65,8 +71,12 @@ enum OfflineRemoval {
         func add(_ key: DeploymentKey) { all.insert(key) }
 
         private var report = RemovalReport()
-        func tell(_ left: [DeploymentKey], at now: ContinuousClock.Instant) -> [String] {
-            report.lines(all, left, at: now)
+        func tell(
+            _ left: [DeploymentKey],
+            _ reasons: [DeploymentKey: String],
+            at now: ContinuousClock.Instant
+        ) -> [String] {
+            report.lines(all, left, reasons, at: now)
         }
     }
 }
@@ -83,9 +93,11 @@ struct RemovalReport {
 
     /// - Parameter all: Everything that is to be deleted.
     /// - Parameter left: What of it is there still.
+    /// - Parameter reasons: What those wait for, as far as they wait.
     mutating func lines(
         _ all: Set<DeploymentKey>,
         _ left: [DeploymentKey],
+        _ reasons: [DeploymentKey: String] = [:],
         at now: ContinuousClock.Instant
     ) -> [String] {
         let newlyGone = all.subtracting(left).subtracting(gone)
@@ -97,7 +109,9 @@ struct RemovalReport {
         }
         lastAt = now
         if newlyGone.isEmpty {
-            let names = left.sorted().prefix(Self.namesLimit).map(\.description).joined(separator: ", ")
+            let names = left.sorted().prefix(Self.namesLimit).map { key in
+                key.description + (reasons[key].map { " (\($0))" } ?? "")
+            }.joined(separator: ", ")
             let more = left.count > Self.namesLimit ? " and \(left.count - Self.namesLimit) more" : ""
             return ["still stopping: \(names)\(more)"]
         }

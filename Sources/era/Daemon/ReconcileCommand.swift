@@ -19,6 +19,8 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     /// How long a daemon that has the socket may take to say that it is there.
     private static let greetingTimeLimit = Duration.seconds(10)
+    /// After which it says again what it waits for.
+    private static let silence = Duration.seconds(10)
     /// How long a daemon may take, when time has run out, to say what it has come to.
     private static let lastWordTimeLimit = Duration.seconds(2)
 
@@ -75,9 +77,14 @@ struct ReconcileCommand: AsyncParsableCommand {
                 if let refusal = directories.refusal(of: manifests) { throw refusal }
             }
             try await daemon.takeIn(confirmPrune: confirmPrune)
+            var toldAt = ContinuousClock.now
             while true {
                 let summary = try await daemon.summary()
                 if summary.isSettled { return summary }
+                if .now - toldAt > Self.silence {
+                    toldAt = .now
+                    Console.noteLine("waiting for \(summary.unsettled.joined(separator: ", "))")
+                }
                 try await Task.sleep(for: .milliseconds(100))
             }
         }

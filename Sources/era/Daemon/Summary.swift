@@ -15,6 +15,13 @@ struct Summary: Settling {
     /// Whether nothing more comes about by waiting.
     var isSettled: Bool { objects.allSatisfy(Self.isSettled) }
 
+    /// What more may come of, each with its phase.
+    var unsettled: [String] {
+        objects.filter { !Self.isSettled($0) }.map { object in
+            "\(object.key) (\(object.phase?.rawValue ?? "unknown"))"
+        }
+    }
+
     private static func isSettled(_ object: DeploymentObject) -> Bool {
         if object.isSuspended { return true }
         switch object.phase {
