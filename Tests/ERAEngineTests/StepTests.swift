@@ -89,7 +89,7 @@ import Testing
         #expect(view.record.servedRevision == RevisionNumber(1))
         #expect(world.simulation.host.running.map(\.revision) == [RevisionNumber(1)])
         world.faults.unstall()
-        world.pass(.seconds(70))
+        world.pass(.seconds(620))
         #expect(try world.view(app())?.record.servedRevision == RevisionNumber(2))
     }
 
