@@ -79,10 +79,15 @@ import Testing
     {
         let world = World()
         world.faults.stall("stage")
-        world.put(app())
+        world.put(app { $0.progressDeadline = "30m" })
         world.pass(.seconds(5))
         #expect(try world.phase(app()) == .running)
-        world.put(app { $0.minor = 1 })
+        world.put(
+            app {
+                $0.minor = 1
+                $0.progressDeadline = "30m"
+            }
+        )
         world.pass(.seconds(5))
         let view = try #require(try world.view(app()))
         #expect(view.step == .prepare(RevisionNumber(2)))
