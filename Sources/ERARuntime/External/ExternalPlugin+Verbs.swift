@@ -1,5 +1,6 @@
 public import ERAContracts
 public import ERACore
+internal import ERALinux
 internal import Glibc
 
 extension ExternalPlugin {
@@ -7,7 +8,7 @@ extension ExternalPlugin {
     public func validate(_ spec: DeploymentSpec) async throws -> [SpecProblem] {
         let problems = schema.problems(spec.runtime.config)
         guard problems.isEmpty else { return problems }
-        return try await questions.run {
+        return try await questions.withPermit {
             let answer = try await caller.call(.validate(spec), timeout: options.timeouts.validate)
             return try caller.read(PluginAnswer.problems)(answer)
         }
@@ -38,7 +39,7 @@ extension ExternalPlugin {
     ) async throws -> InstanceHandle {
         try await stage(instance, progress: progress)
         let directory = directory(instance.id)
-        return try await effects.run {
+        return try await effects.withPermit {
             let answer = try await caller.call(
                 .whole("install", instance, directory: directory, files: files(of: instance)),
                 about: (instance.id, directory),
@@ -51,7 +52,7 @@ extension ExternalPlugin {
 
     public func start(_ instance: PreparedInstance, handle: InstanceHandle) async throws {
         let directory = directory(instance.id)
-        try await effects.run {
+        try await effects.withPermit {
             let answer = try await caller.call(
                 .whole("start", instance, directory: directory, files: files(of: instance), handle: handle),
                 about: (instance.id, directory),
@@ -63,7 +64,7 @@ extension ExternalPlugin {
 
     public func status(_ id: InstanceID) async throws -> InstanceStatus {
         let directory = directory(id)
-        let status = try await questions.run {
+        let status = try await questions.withPermit {
             let answer = try await caller.call(
                 .about("status", id, directory: directory),
                 about: (id, directory),
@@ -79,7 +80,7 @@ extension ExternalPlugin {
 
     public func stop(_ id: InstanceID, _ stop: StopSpec) async throws {
         let directory = directory(id)
-        try await effects.run {
+        try await effects.withPermit {
             let answer = try await caller.call(
                 .stop(id, stop, directory: directory),
                 about: (id, directory),
@@ -92,7 +93,7 @@ extension ExternalPlugin {
 
     public func delete(_ id: InstanceID) async throws {
         let directory = directory(id)
-        try await effects.run {
+        try await effects.withPermit {
             let answer = try await caller.call(
                 .about("delete", id, directory: directory),
                 about: (id, directory),
@@ -114,7 +115,7 @@ extension ExternalPlugin {
             throw Failure.permanent(.unsupported, "plugin \(description.name) does not support exec probes")
         }
         let directory = directory(instance.id)
-        return try await questions.run {
+        return try await questions.withPermit {
             let answer = try await caller.call(
                 .whole("probe", instance, directory: directory, files: files(of: instance)),
                 about: (instance.id, directory),

@@ -1,7 +1,6 @@
 public import ERAContracts
 internal import ERACore
 public import Logging
-internal import Dispatch
 internal import ERALinux
 internal import Glibc
 internal import Synchronization
@@ -49,8 +48,8 @@ public final class ExternalPlugin: RuntimePlugin {
     let options: Options
     let schema: ConfigSchema
     let form: PluginAnswer.ArtifactForm
-    let questions = CallPlaces(ExternalPlugin.questionLimit)
-    let effects = CallPlaces(ExternalPlugin.effectLimit)
+    let questions = Gate(limit: ExternalPlugin.questionLimit)
+    let effects = Gate(limit: ExternalPlugin.effectLimit)
     let openLogs = Mutex(0)
     let talk: PluginTalk
     let watches: WorkloadWatches

@@ -1,5 +1,6 @@
 import ERAContracts
 import ERACore
+import ERALinux
 import Glibc
 import Synchronization
 import Testing
@@ -251,12 +252,12 @@ private let api = PluginScratch.apiVersion
     }
 
     @Test func `who waits for a place and is cut off, gives way`() async throws {
-        let places = CallPlaces(1)
+        let places = Gate(limit: 1)
         let holds = Signalled()
-        let first = Task { try await places.run { await holds.wait() } }
+        let first = Task { try await places.withPermit { await holds.wait() } }
         try await eventually("it is held") { holds.isWaited }
-        let second = Task { try await places.run { 2 } }
-        let third = Task { try await places.run { 3 } }
+        let second = Task { try await places.withPermit { 2 } }
+        let third = Task { try await places.withPermit { 3 } }
         second.cancel()
         await #expect(throws: CancellationError.self) { try await second.value }
         holds.signal()
