@@ -1,14 +1,30 @@
 extension DeploymentRecord {
     /// The ports that must be free before a revision is started: its own, but those that an instance of the
-    /// same deployment holds now and gives up, or hands over, before the start.
+    /// same deployment holds now and gives up, or hands over, before the start, and those that are kept for
+    /// it.
     ///
     /// - Parameter active: The revisions that may have processes.
     public func portsToCheck(for revision: RevisionNumber, active: Set<RevisionNumber>) -> [PortSpec] {
         guard let spec = revisions[revision]?.spec else { return [] }
-        let held = active.flatMap { revisions[$0]?.spec.ports ?? [] }
+        let held = active.flatMap { revisions[$0]?.spec.ports ?? [] } + keptPorts
         return spec.ports.filter { port in
             !held.contains { $0.port == port.port && $0.transport == port.transport }
         }
+    }
+
+    /// Ports that a stop keeps for the deployment's next instance, which is given them, or before whose start
+    /// they are let go of: sockets that are handed over, and what is mapped to a container (docs/shim.md).
+    public var keptPorts: [PortSpec] {
+        mayKeepPorts.compactMap { revisions[$0]?.spec }.flatMap { spec in
+            spec.hasMappedPorts ? spec.ports : spec.ports.filter(\.passSocket)
+        }
+    }
+
+    /// What serves was started last, and its start let go of what others kept; where nothing does, any that
+    /// was installed may be the last one.
+    private var mayKeepPorts: [RevisionNumber] {
+        if case .updating(let update) = state, let serving = update.serving { return [serving.revision] }
+        return Array(handles.keys)
     }
 
     /// Plugins that may keep listening sockets which an instance of this spec is not given.
@@ -16,6 +32,12 @@ extension DeploymentRecord {
         guard !spec.ports.contains(where: \.passSocket) else { return [] }
         let others = revisions.values.filter { $0.spec.ports.contains(where: \.passSocket) }
         return Set(others.map(\.spec.runtime.plugin)).subtracting([spec.runtime.plugin])
+    }
+
+    /// Plugins that may lead ports to an instance that has ended by itself, besides that of this spec.
+    public func pluginsWithMappings(besides spec: DeploymentSpec) -> Set<PluginName> {
+        let mapping = revisions.values.map(\.spec).filter(\.hasMappedPorts)
+        return Set(mapping.map(\.runtime.plugin)).subtracting([spec.runtime.plugin])
     }
 
     /// Every volume that the deployment may have on disk, once: as it is declared now, or, where it no longer
@@ -54,5 +76,12 @@ extension DeploymentRecord {
 extension LifecycleState {
     fileprivate var stopsWhatServes: Bool {
         if case .updating(let update) = self { update.step == .stop } else { false }
+    }
+}
+
+extension DeploymentSpec {
+    /// Whether its ports are held, and lead to a container on a bridge.
+    fileprivate var hasMappedPorts: Bool {
+        runtime.plugin == .container && runtime.config["network"]?.string == "bridge"
     }
 }

@@ -129,10 +129,7 @@ struct StepExecutor: Sendable {
     private func checkPorts(_ revision: RevisionNumber, _ order: Order) async throws {
         guard !order.active.contains(revision) else { return }
         var spec = try spec(revision, order.record)
-        let kept = order.record.keptPorts
-        spec.ports = order.record.portsToCheck(for: revision, active: order.active).filter { port in
-            !kept.contains { $0.port == port.port && $0.transport == port.transport }
-        }
+        spec.ports = order.record.portsToCheck(for: revision, active: order.active)
         try await workspace.checkPorts(spec)
     }
 
@@ -155,36 +152,6 @@ struct StepExecutor: Sendable {
         // What a plugin never installed needs no plugin to go away.
         if plugins[spec.runtime.plugin] == nil, record.handles[revision] == nil { return }
         try await plugin(spec).delete(InstanceID(record.key, revision))
-    }
-}
-
-extension DeploymentRecord {
-    /// Ports that a stop keeps for the deployment's next instance, which is given them, or before whose start
-    /// they are let go of: sockets that are handed over, and what is mapped to a container (docs/shim.md).
-    var keptPorts: [PortSpec] {
-        mayKeepPorts.compactMap { revisions[$0]?.spec }.flatMap { spec in
-            spec.hasMappedPorts ? spec.ports : spec.ports.filter(\.passSocket)
-        }
-    }
-
-    /// What serves was started last, and its start let go of what others kept; where nothing does, any that
-    /// was installed may be the last one.
-    private var mayKeepPorts: [RevisionNumber] {
-        if case .updating(let update) = state, let serving = update.serving { return [serving.revision] }
-        return Array(handles.keys)
-    }
-
-    /// Plugins that may lead ports to an instance that has ended by itself, besides that of this spec.
-    func pluginsWithMappings(besides spec: DeploymentSpec) -> Set<PluginName> {
-        let mapping = revisions.values.map(\.spec).filter(\.hasMappedPorts)
-        return Set(mapping.map(\.runtime.plugin)).subtracting([spec.runtime.plugin])
-    }
-}
-
-extension DeploymentSpec {
-    /// Whether its ports are held, and lead to a container on a bridge.
-    fileprivate var hasMappedPorts: Bool {
-        runtime.plugin == .container && runtime.config["network"]?.string == "bridge"
     }
 }
 
