@@ -60,13 +60,7 @@ struct ContainerTests {
             #expect(object.instance?.pid == pid)
             #expect(await ask(port).body == "two")
 
-            machine.withdraw("web")
-            // The last one of a source waits for this.
-            try await eventually("its deletion is confirmed") {
-                _ = try await machine.era("prune", "--confirm")
-                return await machine.deployment("web") == nil
-            }
-            try await machine.vanishes("web")
+            try await machine.removes("web")
             #expect(names(in: "\(machine.data)/rootfs") == [])
             #expect(registry.containers.isEmpty)
             #expect(await ask(port) == .refused)
@@ -103,13 +97,7 @@ struct ContainerTests {
                 $0.phase == .running && $0.version == "1.0.0"
             }
             #expect(Greeting(await ask(app.port).body)?.version == "1.0.0")
-            machine.withdraw("web")
-            // The last one of a source waits for this.
-            try await eventually("its deletion is confirmed") {
-                _ = try await machine.era("prune", "--confirm")
-                return await machine.deployment("web") == nil
-            }
-            try await machine.vanishes("web")
+            try await machine.removes("web")
         }
     }
 
@@ -141,13 +129,7 @@ struct ContainerTests {
             for name in names(in: "/proc") where Int32(name) != nil {
                 #expect(!text(of: "/proc/\(name)/cmdline").contains("TOKEN=canary"), "process \(name)")
             }
-            machine.withdraw("web")
-            // The last one of a source waits for this.
-            try await eventually("its deletion is confirmed") {
-                _ = try await machine.era("prune", "--confirm")
-                return await machine.deployment("web") == nil
-            }
-            try await machine.vanishes("web")
+            try await machine.removes("web")
         }
     }
 

@@ -144,13 +144,7 @@ struct RootlessTests {
     }
 
     private func leaves(_ machine: Machine, _ registry: ImageRegistry) async throws {
-        machine.withdraw("web")
-        // The last one of a source waits for this.
-        try await eventually("its deletion is confirmed") {
-            _ = try await machine.era("prune", "--confirm")
-            return await machine.deployment("web") == nil
-        }
-        try await machine.vanishes("web")
+        try await machine.removes("web")
         #expect(names(in: "\(machine.data)/rootfs") == [])
         #expect(registry.containers.isEmpty)
     }

@@ -93,12 +93,7 @@ struct WasmTests {
             try machine.place(manifest("1.3.0", "[sleep, '1000']", plugin: "process", box), file)
             _ = try await reaches("1.3.0")
             #expect(Process(back)?.command != "wasmkit")
-            machine.withdraw("mailbox")
-            try await eventually("its deletion is confirmed") {
-                _ = try await machine.era("prune", "--confirm")
-                return await machine.deployment("mailbox") == nil
-            }
-            try await machine.vanishes("mailbox")
+            try await machine.removes("mailbox")
         }
     }
 }
