@@ -314,20 +314,14 @@ def main():
         probing.kill_all(os.path.basename(directory))
         shutil.rmtree(directory, ignore_errors=True)
     table = [HEADINGS, *rows(samples)]
-    lines = ["| " + " | ".join(row) + " |" for row in table]
-    lines.insert(1, "|---" * len(HEADINGS) + "|")
-    print("\n".join(lines))
+    print(report.markdown(table))
     print(json.dumps(samples), file=sys.stderr)
     if options.write_docs:
-        host = report.machine()
         version = call(["podman", "--version"]).split()[-1]
-        caption = (
-            f"Measured on {time.strftime('%Y-%m-%d')} with {host['cores']} cores ({host['cpu']}), "
-            f"Linux {host['kernel']}, podman {version}; medians of {options.rounds}."
-        )
-        report.replace_between(
-            os.path.join(ROOT, "docs", "benchmarks.md"), BEGIN, END, caption + "\n\n" + "\n".join(lines)
-        )
+        remarks = f", podman {version}; medians of {options.rounds}"
+        path = os.path.join(ROOT, "docs", "benchmarks.md")
+        date = time.strftime("%Y-%m-%d")
+        report.write_table(path, (BEGIN, END), table, date, report.machine(), remarks)
     return 0
 
 

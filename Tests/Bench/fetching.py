@@ -314,18 +314,12 @@ def main():
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     table = [HEADINGS, *rows(found, options.size)]
-    lines = ["| " + " | ".join(row) + " |" for row in table]
-    lines.insert(1, "|---" * len(HEADINGS) + "|")
-    print("\n".join(lines))
+    print(report.markdown(table))
     if options.write_docs:
-        host = report.machine()
-        caption = (
-            f"Measured on {time.strftime('%Y-%m-%d')} with {host['cores']} cores ({host['cpu']}), "
-            f"Linux {host['kernel']}; medians of {options.rounds}."
-        )
-        report.replace_between(
-            os.path.join(ROOT, "docs", "benchmarks.md"), BEGIN, END, caption + "\n\n" + "\n".join(lines)
-        )
+        remarks = f"; medians of {options.rounds}"
+        path = os.path.join(ROOT, "docs", "benchmarks.md")
+        date = time.strftime("%Y-%m-%d")
+        report.write_table(path, (BEGIN, END), table, date, report.machine(), remarks)
     return 0
 
 

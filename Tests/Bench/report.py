@@ -81,9 +81,10 @@ def rows(results):
 HEADINGS = ("what", "aim", "era", "supervisord", "bare fork+exec", "supervisord : era")
 
 
-def markdown(results):
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows(results)]
+def markdown(table):
+    """A table of the documentation; its first row are the headings."""
+    lines = ["| " + " | ".join(row) + " |" for row in table]
+    lines.insert(1, "|---" * len(table[0]) + "|")
     return "\n".join(lines)
 
 
@@ -130,11 +131,16 @@ def replace_between(path, begin_mark, end_mark, text):
         file.write(f"{head}{begin_mark}\n{text}\n{end_mark}{tail}")
 
 
+def write_table(path, marks, table, date, host, remarks):
+    """Puts a table into the documentation, between its marks, with what it was measured on and how."""
+    caption = (
+        f"Measured on {date} with {host['cores']} cores ({host['cpu']}), Linux {host['kernel']}{remarks}."
+    )
+    replace_between(path, *marks, f"{caption}\n\n{markdown(table)}")
+
+
 def write_docs(path, document):
     """Puts the table into the documentation."""
-    host = document["machine"]
-    caption = (
-        f"Measured on {document['date']} with {host['cores']} cores ({host['cpu']}), Linux {host['kernel']}, "
-        f"{host['system']}{', --quick' if document['quick'] else ''}."
-    )
-    replace_between(path, BEGIN, END, f"{caption}\n\n{markdown(document['results'])}")
+    remarks = f", {document['machine']['system']}{', --quick' if document['quick'] else ''}"
+    table = [HEADINGS, *rows(document["results"])]
+    write_table(path, (BEGIN, END), table, document["date"], document["machine"], remarks)
